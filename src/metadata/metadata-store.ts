@@ -1,0 +1,23 @@
+/** The port to the index: an ordered map of strings whose batches are atomic and durable. */
+
+export type Mutation =
+  | { readonly type: 'put'; readonly key: string; readonly value: string }
+  | { readonly type: 'delete'; readonly key: string };
+
+/** `ready`: reads and writes. `full`: no space; reads only, until it recovers by itself. `failed`: an unknown outcome. */
+export type MetadataState = 'ready' | 'full' | 'failed';
+
+export interface MetadataStore {
+  readonly state: MetadataState;
+  get(key: string): Promise<string | undefined>;
+  /**
+   * All or nothing. With `durable` (the default) it survives a power cut once this resolves.
+   * Throws AppError STORE_FULL (no space) or INDEX_FAILED; after either no write is taken until `reopen` succeeds.
+   */
+  write(batch: readonly Mutation[], options?: { readonly durable?: boolean }): Promise<void>;
+  /** Entries whose key begins with `prefix`, in byte order of the key, after the key `after`. Read in pages: no snapshot is held. */
+  scan(prefix: string, after?: string): AsyncIterable<readonly [key: string, value: string]>;
+  /** Closes and opens again after a failed write. Reads wait meanwhile. */
+  reopen(): Promise<void>;
+  close(): Promise<void>;
+}

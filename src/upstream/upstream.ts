@@ -1,0 +1,74 @@
+/**
+ * The port to a registry that images come from. Absence (404, and 401 with nothing better to try) is `undefined`; every
+ * other failure is an AppError: DENIED (403), UPSTREAM_RATE_LIMITED, UPSTREAM_UNAVAILABLE, UPSTREAM_UNREACHABLE,
+ * UPSTREAM_TIMEOUT, UPSTREAM_CREDENTIALS, UPSTREAM_FORBIDDEN_ADDRESS, UPSTREAM_INVALID.
+ */
+import type { Descriptor } from '../oci/descriptor.js';
+import type { Digest } from '../oci/digest.js';
+import type { TagOrDigest } from '../oci/reference.js';
+
+export interface Call {
+  readonly signal: AbortSignal;
+  /** How long a metadata call may take in all, in milliseconds, when shorter than the upstream's own limits. */
+  readonly timeout?: number;
+}
+
+/** Who waits for a body: a client, a prefetch job, or nobody any more. The first are served first. */
+export type Priority = 'live' | 'prefetch' | 'idle';
+
+export interface BlobCall extends Call {
+  /** First byte wanted; 0 without it. */
+  readonly offset?: number;
+  /** First byte no longer wanted; the blob's end without it. */
+  readonly end?: number;
+  /** Asked again whenever a slot falls free, so a flight that a client joins moves up. */
+  readonly priority: () => Priority;
+}
+
+export interface UpstreamBody {
+  /** Of the whole blob, in bytes; undefined when upstream did not say. */
+  readonly size: number | undefined;
+  /** Fetched without credentials from a public address: anybody could have had these bytes. */
+  readonly public: boolean;
+  /**
+   * The bytes from `offset` on, also when upstream ignored the Range (what comes before is discarded). Throws AppError
+   * when the transfer breaks, stalls, or ends short of the announced length. Each chunk is fresh memory.
+   */
+  readonly bytes: AsyncIterable<Buffer>;
+  /** Frees the connection and its slot at once. Idempotent; must be called when `bytes` is not read to its end. */
+  destroy(): void;
+}
+
+export interface RawManifest extends Descriptor {
+  readonly bytes: Buffer;
+  readonly public: boolean;
+}
+
+export interface Page {
+  /** At most 1000. */
+  readonly n?: number;
+  readonly last?: string;
+}
+
+export interface Upstream {
+  readonly name: string;
+  /** HEAD of a manifest; where upstream refuses HEAD or omits the digest, a GET. */
+  resolve(repository: string, reference: TagOrDigest, call: Call): Promise<Descriptor | undefined>;
+  /** At most 4 MiB; `digest` is computed from the bytes, and equals `reference` when that is a digest. */
+  manifest(repository: string, reference: TagOrDigest, call: Call): Promise<RawManifest | undefined>;
+  /** HEAD of a blob; where HEAD is refused, the headers of a GET. `size` is undefined when upstream did not say. */
+  statBlob(repository: string, digest: Digest, call: Call): Promise<{ readonly size: number | undefined } | undefined>;
+  /** Throws RANGE_INVALID when upstream answers 416 to `offset`. */
+  blob(repository: string, digest: Digest, call: BlobCall): Promise<UpstreamBody | undefined>;
+  /** Sorted, without duplicates, nulls and digests; `more` says that another page follows. */
+  tags(repository: string, page: Page, call: Call): Promise<{ readonly tags: readonly string[]; readonly more: boolean } | undefined>;
+  /** The JSON of an image index of referrers, from the API or the fallback tag; an empty one when there are none. */
+  referrers(repository: string, digest: Digest, call: Call): Promise<readonly ReferrerDescriptor[]>;
+  /** Ends every connection. */
+  close(): Promise<void>;
+}
+
+export interface ReferrerDescriptor extends Descriptor {
+  readonly artifactType?: string | undefined;
+  readonly annotations?: Readonly<Record<string, string>> | undefined;
+}
