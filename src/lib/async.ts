@@ -54,6 +54,11 @@ export class Semaphore {
 export class SingleFlight<T> {
   readonly #calls = new Map<string, Promise<T>>();
 
+  /** Whether a call is under way that `run` would join. */
+  has(key: string): boolean {
+    return this.#calls.has(key);
+  }
+
   run(key: string, call: () => Promise<T>): Promise<T> {
     const running = this.#calls.get(key);
     if (running) return running;
@@ -74,4 +79,35 @@ export function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<
     signal.addEventListener('abort', onAbort, { once: true });
     promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
   });
+}
+
+/** A promise together with what settles it. Its rejection is never "unhandled": whoever needs it awaits it. */
+export interface Deferred<T> {
+  readonly promise: Promise<T>;
+  readonly settled: boolean;
+  resolve(value: T): void;
+  reject(error: unknown): void;
+}
+
+export function deferred<T>(): Deferred<T> {
+  let settle!: { resolve: (value: T) => void; reject: (error: unknown) => void };
+  let settled = false;
+  const promise = new Promise<T>((resolve, reject) => {
+    settle = { resolve, reject };
+  });
+  promise.catch(() => undefined);
+  return {
+    promise,
+    get settled() {
+      return settled;
+    },
+    resolve(value) {
+      settled = true;
+      settle.resolve(value);
+    },
+    reject(error) {
+      settled = true;
+      settle.reject(error);
+    },
+  };
 }

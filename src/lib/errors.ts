@@ -27,14 +27,21 @@ export interface ErrorRow {
   /** The `code` in the registry's JSON error body. */
   readonly registry: string;
   readonly grpc: GrpcStatus;
+  /** What upstream answered: a status, or `none` when it was asked in vain. Undefined: decided here, nobody was asked. */
+  readonly upstream: number | 'none' | undefined;
 }
 
-const row = (http: number, registry: string, grpc: GrpcStatus): ErrorRow => ({ http, registry, grpc });
+const row = (http: number, registry: string, grpc: GrpcStatus, upstream?: number | 'none'): ErrorRow => ({
+  http,
+  registry,
+  grpc,
+  upstream,
+});
 
 export const ERRORS = {
-  // What the client asked for.
-  BLOB_UNKNOWN: row(404, 'BLOB_UNKNOWN', 'NOT_FOUND'),
-  MANIFEST_UNKNOWN: row(404, 'MANIFEST_UNKNOWN', 'NOT_FOUND'),
+  // About what the client asked for.
+  BLOB_UNKNOWN: row(404, 'BLOB_UNKNOWN', 'NOT_FOUND', 404),
+  MANIFEST_UNKNOWN: row(404, 'MANIFEST_UNKNOWN', 'NOT_FOUND', 404),
   NAME_UNKNOWN: row(404, 'NAME_UNKNOWN', 'NOT_FOUND'),
   NAME_INVALID: row(400, 'NAME_INVALID', 'INVALID_ARGUMENT'),
   TAG_INVALID: row(404, 'MANIFEST_UNKNOWN', 'INVALID_ARGUMENT'),
@@ -44,21 +51,24 @@ export const ERRORS = {
   REQUEST_INVALID: row(400, 'UNSUPPORTED', 'INVALID_ARGUMENT'),
   UNSUPPORTED: row(405, 'UNSUPPORTED', 'UNIMPLEMENTED'),
   UNAUTHORIZED: row(401, 'UNAUTHORIZED', 'UNAUTHENTICATED'),
-  /** Refused by our own policy (allow and deny lists) or by the upstream (403). */
-  DENIED: row(403, 'DENIED', 'PERMISSION_DENIED'),
+  TOO_MANY_FAILURES: row(429, 'TOOMANYREQUESTS', 'RESOURCE_EXHAUSTED'),
+  /** Refused by the upstream (403). */
+  DENIED: row(403, 'DENIED', 'PERMISSION_DENIED', 403),
+  /** Refused by our own allow and deny lists. */
+  NOT_PERMITTED: row(403, 'DENIED', 'PERMISSION_DENIED'),
 
   // What the upstream did.
-  UPSTREAM_UNREACHABLE: row(502, 'UNAVAILABLE', 'UNAVAILABLE'),
-  UPSTREAM_TIMEOUT: row(504, 'UNAVAILABLE', 'UNAVAILABLE'),
+  UPSTREAM_UNREACHABLE: row(502, 'UNAVAILABLE', 'UNAVAILABLE', 'none'),
+  UPSTREAM_TIMEOUT: row(504, 'UNAVAILABLE', 'UNAVAILABLE', 'none'),
   /** The upstream answered 5xx, or its circuit breaker is open. */
-  UPSTREAM_UNAVAILABLE: row(503, 'UNAVAILABLE', 'UNAVAILABLE'),
-  UPSTREAM_RATE_LIMITED: row(429, 'TOOMANYREQUESTS', 'RESOURCE_EXHAUSTED'),
+  UPSTREAM_UNAVAILABLE: row(503, 'UNAVAILABLE', 'UNAVAILABLE', 503),
+  UPSTREAM_RATE_LIMITED: row(429, 'TOOMANYREQUESTS', 'RESOURCE_EXHAUSTED', 429),
   /** Our own credential was refused at the token endpoint or by Basic login. */
-  UPSTREAM_CREDENTIALS: row(502, 'UNAVAILABLE', 'FAILED_PRECONDITION'),
+  UPSTREAM_CREDENTIALS: row(502, 'UNAVAILABLE', 'FAILED_PRECONDITION', 'none'),
   /** An address, realm or redirect that the guard does not allow: no connection was made. */
-  UPSTREAM_FORBIDDEN_ADDRESS: row(502, 'UNAVAILABLE', 'FAILED_PRECONDITION'),
+  UPSTREAM_FORBIDDEN_ADDRESS: row(502, 'UNAVAILABLE', 'FAILED_PRECONDITION', 'none'),
   /** Bytes that are not what they should be: wrong digest or size, HTML, a compressed body, a broken manifest. */
-  UPSTREAM_INVALID: row(502, 'UNAVAILABLE', 'DATA_LOSS'),
+  UPSTREAM_INVALID: row(502, 'UNAVAILABLE', 'DATA_LOSS', 'none'),
 
   // What happened to us.
   STORE_FULL: row(503, 'UNAVAILABLE', 'RESOURCE_EXHAUSTED'),
@@ -72,6 +82,22 @@ export const ERRORS = {
   CANCELLED: row(499, 'UNKNOWN', 'CANCELLED'),
   INTERNAL: row(500, 'UNKNOWN', 'INTERNAL'),
 
+  // What an operator asked for.
+  IMAGE_UNKNOWN: row(404, 'MANIFEST_UNKNOWN', 'NOT_FOUND'),
+  JOB_UNKNOWN: row(404, 'UNKNOWN', 'NOT_FOUND'),
+  IMAGE_PINNED: row(409, 'UNKNOWN', 'FAILED_PRECONDITION'),
+  /** An archive to import that is none, or not of images, or not whole. */
+  ARCHIVE_INVALID: row(400, 'UNSUPPORTED', 'INVALID_ARGUMENT'),
+  /** The image is there, but not for this platform. */
+  PLATFORM_UNKNOWN: row(404, 'MANIFEST_UNKNOWN', 'NOT_FOUND'),
+  /** Not everything that the image consists of is stored. */
+  IMAGE_INCOMPLETE: row(409, 'UNKNOWN', 'FAILED_PRECONDITION'),
+  /** The same request id came before, with another request. */
+  REQUEST_ID_REUSED: row(409, 'UNKNOWN', 'ALREADY_EXISTS'),
+  ALREADY_RUNNING: row(409, 'UNKNOWN', 'ABORTED'),
+  /** The index does not know everything yet, so nothing may be deleted. */
+  REBUILDING: row(503, 'UNAVAILABLE', 'UNAVAILABLE'),
+
   // What keeps the daemon from starting; these end the process with exit code 2.
   CONFIG_INVALID: row(500, 'UNKNOWN', 'FAILED_PRECONDITION'),
   DIRECTORY_IN_USE: row(500, 'UNKNOWN', 'FAILED_PRECONDITION'),
@@ -83,6 +109,10 @@ interface AppErrorOptions {
   readonly cause?: unknown;
   /** Seconds after which a retry makes sense; becomes Retry-After. */
   readonly retryAfter?: number | undefined;
+  /** Which part of the request is wrong, as a path of field names: `images[2]`. For gRPC callers. */
+  readonly field?: string | undefined;
+  /** The image, digest or job it is about, when the request named more than one or none. For gRPC callers. */
+  readonly about?: string | undefined;
 }
 
 /** A failure with a row in `ERRORS`. `message` is written for the person at the other end and holds no secret. */
@@ -90,11 +120,15 @@ export class AppError extends Error {
   override readonly name = 'AppError';
   readonly code: ErrorCode;
   readonly retryAfter: number | undefined;
+  readonly field: string | undefined;
+  readonly about: string | undefined;
 
   constructor(code: ErrorCode, message: string, options: AppErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.retryAfter = options.retryAfter;
+    this.field = options.field;
+    this.about = options.about;
   }
 }
 

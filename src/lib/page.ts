@@ -1,0 +1,14 @@
+/** Lists in pages: what a service asks of the part that holds the list. */
+
+export interface PageRequest {
+  /** At most this many. */
+  readonly size: number;
+  /** The `next` of the page before; from the start without it. */
+  readonly after?: string | undefined;
+}
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** Where the next page begins, in words of the list's owner; undefined on the last page. */
+  readonly next?: string | undefined;
+}

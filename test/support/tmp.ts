@@ -1,0 +1,16 @@
+/** Directories that live as long as one test. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** What node:test's context and this project's own scopes have in common. */
+export interface Scope {
+  after(fn: () => void | Promise<void>): void;
+}
+
+/** A fresh directory, removed when the scope ends. */
+export async function temporaryDirectory(scope: Scope, name = 'cistern'): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), `${name}-`));
+  scope.after(() => rm(path, { recursive: true, force: true }));
+  return path;
+}
