@@ -19,19 +19,24 @@ export const isDigest = (text: string): text is Digest => DIGEST.test(text);
 /** Throws AppError DIGEST_INVALID; never quotes more than the first 100 characters of what it was given. */
 export function parseDigest(text: string): Digest {
   if (!isDigest(text)) {
-    throw new AppError('DIGEST_INVALID', `"${text.slice(0, 100)}" is no digest; expected sha256:<64 hex> or sha512:<128 hex>`);
+    throw new AppError(
+      'DIGEST_INVALID',
+      `"${text.slice(0, 100)}" is no digest; expected sha256:<64 hex> or sha512:<128 hex>`,
+    );
   }
   return text;
 }
 
-export const digestAlgorithm = (digest: Digest): DigestAlgorithm => (digest.startsWith('sha256:') ? 'sha256' : 'sha512');
+export const digestAlgorithm = (digest: Digest): DigestAlgorithm =>
+  digest.startsWith('sha256:') ? 'sha256' : 'sha512';
 
 export const digestHex = (digest: Digest): string => digest.slice(digest.indexOf(':') + 1);
 
 export const newHash = (digest: Digest): Hash => createHash(digestAlgorithm(digest));
 
 /** Ends the hash. */
-export const digestOfHash = (algorithm: DigestAlgorithm, hash: Hash): Digest => parseDigest(`${algorithm}:${hash.digest('hex')}`);
+export const digestOfHash = (algorithm: DigestAlgorithm, hash: Hash): Digest =>
+  parseDigest(`${algorithm}:${hash.digest('hex')}`);
 
 export const digestOf = (bytes: Uint8Array, algorithm: DigestAlgorithm = 'sha256'): Digest =>
   digestOfHash(algorithm, createHash(algorithm).update(bytes));
