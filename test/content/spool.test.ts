@@ -1,0 +1,479 @@
+import assert from 'node:assert/strict';
+import { getEventListeners, setMaxListeners } from 'node:events';
+import { readdir } from 'node:fs/promises';
+import { describe, it } from 'node:test';
+import { AppError } from '../../src/lib/errors.js';
+import { ReadBudget } from '../../src/content/read-budget.js';
+import { TAIL, VerifiedFile } from '../../src/content/spool.js';
+import { temporaryDirectory } from '../support/tmp.js';
+import {
+  KIB,
+  MIB,
+  appendAll,
+  bytesOf,
+  collect,
+  collectUntilFailure,
+  FaultyDisk,
+  never,
+  openArea,
+  sha256,
+  systemError,
+  turn,
+} from './support.js';
+
+const upstream = 'docker.io';
+const BLOB = bytesOf(300 * KIB);
+const DIGEST = sha256(BLOB);
+
+describe('a spool', () => {
+  it('gives every follower all bytes, whenever and wherever it joins', async (t) => {
+    const { area } = await openArea(await temporaryDirectory(t));
+    const spool = await area.create({ upstream, digest: DIGEST, size: BLOB.length });
+    const early = collect(spool.follow(0, undefined, never()));
+    await appendAll(spool, BLOB.subarray(0, 200 * KIB), 10_007);
+    const middle = collect(spool.follow(100_001, undefined, never()));
+    const range = collect(spool.follow(5, 70_000, never()));
+    assert.deepEqual(await range, BLOB.subarray(5, 70_000), 'a range before the tail needs no verify');
+    await appendAll(spool, BLOB.subarray(200 * KIB), 10_007);
+    const file = await spool.verify();
+    const late = collect(spool.follow(0, undefined, never()));
+    assert.deepEqual(await early, BLOB);
+    assert.deepEqual(await middle, BLOB.subarray(100_001));
+    assert.deepEqual(await late, BLOB);
+    assert.equal(file.size, BLOB.length);
+    await file.release();
+  });
+
+  it('gives nothing beyond the end to a follower that asks for more', async (t) => {
+    const { area } = await openArea(await temporaryDirectory(t));
+    const spool = await area.create({ upstream, digest: DIGEST, size: undefined });
+    const beyond = collect(spool.follow(BLOB.length + 7, BLOB.length + 9, never()));
+    const past = collect(spool.follow(BLOB.length - 3, BLOB.length + 9, never()));
+    await appendAll(spool, BLOB);
+    await (await spool.verify()).release();
+    assert.equal((await beyond).length, 0);
+    assert.deepEqual(await past, BLOB.subarray(-3));
+  });
+
+  for (const size of [undefined, BLOB.length]) {
+    it(`holds the last 64 KiB back until they are verified, size ${size === undefined ? 'unknown' : 'known'}`, async (t) => {
+      const { area } = await openArea(await temporaryDirectory(t));
+      const spool = await area.create({ upstream, digest: DIGEST, size });
+      const follower = spool.follow(0, undefined, never());
+      await appendAll(spool, BLOB);
+      let got = 0;
+      while (got < BLOB.length - TAIL) got += (await follower.next()).value?.length ?? 0;
+      assert.equal(got, BLOB.length - TAIL);
+      let more = false;
+      const next = follower.next().then((chunk) => {
+        more = true;
+        return chunk;
+      });
+      await turn();
+      assert.equal(more, false);
+      await (await spool.verify()).release();
+      assert.deepEqual((await next).value, BLOB.subarray(got, got + ((await next).value?.length ?? 0)));
+      await follower.return?.();
+    });
+  }
+
+  it('gives nothing at all of a blob that is all tail before it is verified', async (t) => {
+    const { area } = await openArea(await temporaryDirectory(t));
+    const small = bytesOf(TAIL);
+    const spool = await area.create({ upstream, digest: sha256(small), size: small.length });
+    const follower = collect(spool.follow(0, undefined, never()));
+    await spool.append(small);
+    await turn();
+    assert.equal(spool.delivered, 0);
+    await (await spool.verify()).release();
+    assert.deepEqual(await follower, small);
+  });
+
+  it('knows the empty blob', async (t) => {
+    const { area } = await openArea(await temporaryDirectory(t));
+    const empty = Buffer.alloc(0);
+    const spool = await area.create({ upstream, digest: sha256(empty), size: 0 });
+    const follower = collect(spool.follow(0, undefined, never()));
+    await spool.append(empty);
+    const file = await spool.verify();
+    assert.equal(file.size, 0);
+    assert.equal((await follower).length, 0);
+    await file.release();
+  });
+
+  it('finds a wrong digest: followers never get the tail, and the file is gone', async (t) => {
+    const { area, dir } = await openArea(await temporaryDirectory(t));
+    const wrong = Buffer.from(BLOB);
+    wrong[17] = ~wrong[17]! & 0xff;
+    const spool = await area.create({ upstream, digest: DIGEST, size: undefined });
+    const follower = collectUntilFailure(spool.follow(0, undefined, never()));
+    await appendAll(spool, wrong);
+    await assert.rejects(spool.verify(), { code: 'UPSTREAM_INVALID' });
+    const { got, failure } = await follower;
+    assert.equal((failure as AppError).code, 'UPSTREAM_INVALID');
+    assert.equal(got.length, BLOB.length - TAIL);
+    assert.deepEqual(await readdir(dir), []);
+    await assert.rejects(spool.append(wrong), { code: 'UPSTREAM_INVALID' });
+  });
+
+  it('finds a wrong size: too few bytes at verify, too many at once', async (t) => {
+    const { area } = await openArea(await temporaryDirectory(t));
+    const short = await area.create({ upstream, digest: DIGEST, size: BLOB.length });
+    await appendAll(short, BLOB.subarray(1));
+    await assert.rejects(short.verify(), { code: 'UPSTREAM_INVALID' });
+    const long = await area.create({ upstream, digest: DIGEST, size: BLOB.length - 1 });
+    await assert.rejects(appendAll(long, BLOB), { code: 'UPSTREAM_INVALID' });
+    assert.ok(long.received < BLOB.length, 'the chunk that is too much is not taken');
+    await long.discard(new Error('too long'));
+  });
+
+  it('may learn its size later, once, and not one that is too small', async (t) => {
+    const { area } = await openArea(await temporaryDirectory(t));
+    const spool = await area.create({ upstream, digest: DIGEST, size: undefined });
+    await appendAll(spool, BLOB.subarray(0, 1000));
+    assert.throws(() => spool.expect(999), { code: 'UPSTREAM_INVALID' });
+    spool.expect(BLOB.length);
+    spool.expect(BLOB.length);
+    assert.throws(() => spool.expect(BLOB.length + 1), { code: 'UPSTREAM_INVALID' });
+    assert.equal(spool.size, BLOB.length);
+    await spool.discard(new Error('enough'));
+  });
+
+  it('is the only maker of verified files', () => {
+    // @ts-expect-error The constructor is private, so this does not compile...
+    assert.throws(() => new VerifiedFile());
+    assert.deepEqual(
+      Object.getOwnPropertyNames(VerifiedFile).sort(),
+      ['length', 'name', 'prototype'],
+      '...nor has it a maker',
+    );
+  });
+
+  it('does not wait for a slow follower, and reads older bytes for it from the file', async (t) => {
+    const { area } = await openArea(await temporaryDirectory(t));
+    const blob = bytesOf(24 * MIB);
+    const spool = await area.create({ upstream, digest: sha256(blob), size: blob.length });
+    const slow = spool.follow(0, undefined, never());
+    const first = (await Promise.all([slow.next(), appendAll(spool, blob)]))[0].value!;
+    const head = Buffer.from(first);
+    await (await spool.verify()).release();
+    assert.deepEqual(Buffer.concat([head, await collect(slow)]), blob, 'it goes on although the file is removed');
+  });
+
+  it('cuts every follower at once with the cause of a discard', async (t) => {
+    const { area, dir } = await openArea(await temporaryDirectory(t));
+    const spool = await area.create({ upstream, digest: DIGEST, size: BLOB.length });
+    const cause = new Error('the cause');
+    const waiting = collectUntilFailure(spool.follow(0, undefined, never()));
+    const idle = spool.follow(0, undefined, never());
+    await appendAll(spool, BLOB.subarray(0, 128 * KIB));
+    await spool.discard(cause);
+    await spool.discard(new Error('another'));
+    assert.equal((await waiting).failure, cause);
+    await assert.rejects(idle.next(), cause, 'also one that had bytes left to read');
+    await assert.rejects(collect(spool.follow(0, undefined, never())), cause, 'also one that comes later');
+    await assert.rejects(spool.append(BLOB), cause);
+    await assert.rejects(spool.verify(), cause);
+    assert.deepEqual(await readdir(dir), []);
+    assert.equal(area.bytes, 0);
+  });
+
+  it('lets a follower leave by its signal without touching the others, and leaves no listener behind', async (t) => {
+    const { area } = await openArea(await temporaryDirectory(t));
+    const spool = await area.create({ upstream, digest: DIGEST, size: BLOB.length });
+    const leaving = new AbortController();
+    const staying = new AbortController();
+    const left = collectUntilFailure(spool.follow(0, undefined, leaving.signal));
+    const stayed = collect(spool.follow(0, undefined, staying.signal));
+    const broken = spool.follow(0, undefined, staying.signal);
+    await appendAll(spool, BLOB.subarray(0, 100 * KIB), 1000);
+    await broken.next();
+    await broken.return?.();
+    assert.equal(getEventListeners(leaving.signal, 'abort').length, 1, 'one for its whole life');
+    assert.equal(getEventListeners(staying.signal, 'abort').length, 1);
+    const reason = new Error('gone');
+    leaving.abort(reason);
+    assert.equal((await left).failure, reason);
+    await appendAll(spool, BLOB.subarray(100 * KIB));
+    await (await spool.verify()).release();
+    assert.deepEqual(await stayed, BLOB);
+    for (const { signal } of [leaving, staying]) assert.equal(getEventListeners(signal, 'abort').length, 0);
+    await assert.rejects(collect(spool.follow(0, undefined, leaving.signal)), reason);
+    assert.equal(getEventListeners(leaving.signal, 'abort').length, 0);
+  });
+
+  it('answers an abort while a read from the disk is under way', async (t) => {
+    const disk = new FaultyDisk();
+    const { area } = await openArea(await temporaryDirectory(t), { fs: disk });
+    const blob = bytesOf(10 * MIB);
+    const spool = await area.create({ upstream, digest: sha256(blob), size: blob.length });
+    await appendAll(spool, blob);
+    const file = await spool.verify();
+    let open: () => void = () => undefined;
+    disk.gate = new Promise((resolve) => (open = resolve));
+    const leaving = new AbortController();
+    const next = spool.follow(0, undefined, leaving.signal).next();
+    leaving.abort(new Error('gone'));
+    await assert.rejects(next, /gone/);
+    open();
+    await file.release();
+  });
+
+  it('refuses to be asked for two chunks at once', async (t) => {
+    const { area } = await openArea(await temporaryDirectory(t));
+    const spool = await area.create({ upstream, digest: DIGEST, size: BLOB.length });
+    const follower = spool.follow(0, undefined, never());
+    const first = follower.next();
+    await assert.rejects(follower.next(), { code: 'INTERNAL' });
+    await spool.append(BLOB);
+    assert.equal((await first).done, false);
+    await spool.discard(new Error('enough'));
+    await assert.rejects(follower.next(), /enough/);
+    assert.equal((await follower.next()).done, true);
+  });
+
+  it('asks its producer to wait while the disk is slow', async (t) => {
+    const disk = new FaultyDisk();
+    const { area } = await openArea(await temporaryDirectory(t), { fs: disk });
+    const blob = bytesOf(6 * MIB);
+    const spool = await area.create({ upstream, digest: sha256(blob), size: blob.length });
+    let open: () => void = () => undefined;
+    disk.gate = new Promise((resolve) => (open = resolve));
+    const appending = appendAll(spool, blob);
+    for (let i = 0; i < 200; i++) await turn();
+    assert.equal(spool.received, 4 * MIB);
+    assert.equal(spool.written, 0);
+    open();
+    await appending;
+    await (await spool.verify()).release();
+  });
+
+  it('gives out of memory what the disk has not taken yet, however small the ring', async (t) => {
+    const disk = new FaultyDisk();
+    const budget = new ReadBudget({ memory: MIB });
+    const { area } = await openArea(await temporaryDirectory(t), { fs: disk, budget });
+    const blob = bytesOf(3 * MIB);
+    const spool = await area.create({ upstream, digest: sha256(blob), size: blob.length });
+    let open: () => void = () => undefined;
+    disk.gate = new Promise((resolve) => (open = resolve));
+    await appendAll(spool, blob);
+    assert.deepEqual(await collect(spool.follow(0, 2 * MIB, never())), blob.subarray(0, 2 * MIB));
+    assert.equal(spool.written, 0);
+    open();
+    await (await spool.verify()).release();
+  });
+
+  it('also counts tiny chunks, so that they do not pile up in memory', async (t) => {
+    const disk = new FaultyDisk();
+    const { area } = await openArea(await temporaryDirectory(t), { fs: disk });
+    const blob = bytesOf(20_000);
+    const spool = await area.create({ upstream, digest: sha256(blob), size: blob.length });
+    let open: () => void = () => undefined;
+    disk.gate = new Promise((resolve) => (open = resolve));
+    const appending = appendAll(spool, blob, 1);
+    for (let i = 0; i < 200; i++) await turn();
+    assert.equal(spool.received, 4096);
+    open();
+    await appending;
+    const file = await spool.verify();
+    assert.deepEqual(await collect(spool.follow(0, undefined, never())), blob);
+    await file.release();
+  });
+
+  it('begins again only while nobody was given a byte', async (t) => {
+    const { area } = await openArea(await temporaryDirectory(t));
+    const spool = await area.create({ upstream, digest: DIGEST, size: BLOB.length });
+    const follower = collect(spool.follow(0, undefined, never()));
+    await appendAll(spool, bytesOf(BLOB.length, 2).subarray(0, 60 * KIB), 30 * KIB);
+    const given = spool.delivered;
+    assert.equal(given, 60 * KIB);
+    await assert.rejects(spool.restart(), { code: 'INTERNAL' });
+    const cut = assert.rejects(follower, /enough/);
+    await spool.discard(new Error('enough'));
+    await cut;
+
+    const other = await area.create({ upstream, digest: DIGEST, size: BLOB.length });
+    await appendAll(other, bytesOf(BLOB.length, 2).subarray(0, 60 * KIB), 30 * KIB);
+    await other.restart();
+    assert.equal(other.received, 0);
+    assert.equal(other.written, 0);
+    await appendAll(other, BLOB);
+    const file = await other.verify();
+    assert.deepEqual(await collect(other.follow(0, undefined, never())), BLOB);
+    await file.release();
+  });
+
+  it('takes no more once it is verified, and keep and discard leave what is verified alone', async (t) => {
+    const { area } = await openArea(await temporaryDirectory(t));
+    const spool = await area.create({ upstream, digest: DIGEST, size: BLOB.length });
+    await appendAll(spool, BLOB);
+    const file = await spool.verify();
+    await assert.rejects(spool.append(BLOB), { code: 'INTERNAL' });
+    await assert.rejects(spool.verify(), { code: 'INTERNAL' });
+    await spool.keep();
+    const follower = collect(spool.follow(0, undefined, never()));
+    await spool.discard(new Error('too late'));
+    assert.deepEqual(await follower, BLOB);
+    file.take();
+    assert.throws(() => file.take(), { code: 'INTERNAL' });
+    await file.release();
+    await file.release();
+  });
+
+  it('serves 2,000 followers, 200 of them stalled, from bounded memory', { timeout: 120_000 }, async (t) => {
+    const disk = new FaultyDisk();
+    const root = await temporaryDirectory(t);
+    const { area, budget } = await openArea(root, { fs: disk });
+    const blob = bytesOf(16 * MIB);
+    const spool = await area.create({ upstream, digest: sha256(blob), size: blob.length });
+    const stop = new AbortController();
+    setMaxListeners(0, stop.signal);
+    const stalled = Array.from({ length: 200 }, () => spool.follow(0, undefined, stop.signal));
+    const started = stalled.map((follower) => follower.next());
+    let least = Number.POSITIVE_INFINITY;
+    const lengths = Array.from({ length: 1800 }, async (_, i) => {
+      let got = 0;
+      for await (const chunk of spool.follow(0, undefined, never())) {
+        assert.equal(chunk[0], blob[got]);
+        got += chunk.length;
+        // Every ninth is slow and falls behind the ring, so that it reads from the file.
+        if (i % 9 === 0 && got < 4 * MIB) await turn();
+        least = Math.min(least, budget.chunkSize());
+      }
+      return got;
+    });
+    const before = process.memoryUsage().arrayBuffers;
+    let most = 0;
+    for (let at = 0; at < blob.length; at += 64 * KIB) {
+      await spool.append(blob.subarray(at, at + 64 * KIB));
+      most = Math.max(most, process.memoryUsage().arrayBuffers);
+    }
+    const file = await spool.verify();
+    for (const got of await Promise.all(lengths)) assert.equal(got, blob.length);
+    most = Math.max(most, process.memoryUsage().arrayBuffers);
+    assert.ok(most - before < 160 * MIB, `${Math.round((most - before) / MIB)} MiB of buffers`);
+    await Promise.all(started);
+    stop.abort(new Error('stalled for too long'));
+    await file.release();
+    assert.equal(budget.chunkSize(), MIB, 'every reader was counted out again');
+  });
+});
+
+describe('a spool on a failing disk', () => {
+  it('loops on short writes', async (t) => {
+    const disk = new FaultyDisk();
+    disk.longestWrite = 5_536;
+    const { area } = await openArea(await temporaryDirectory(t), { fs: disk });
+    const spool = await area.create({ upstream, digest: DIGEST, size: BLOB.length });
+    await appendAll(spool, BLOB, 10_000);
+    const file = await spool.verify();
+    assert.deepEqual(await collect(spool.follow(0, undefined, never())), BLOB);
+    assert.equal(spool.written, BLOB.length);
+    await file.release();
+  });
+
+  it('stops at what is written when the disk is full, and says how to go on', async (t) => {
+    const disk = new FaultyDisk();
+    disk.room = 200_001;
+    const { area } = await openArea(await temporaryDirectory(t), { fs: disk });
+    const spool = await area.create({ upstream, digest: DIGEST, size: BLOB.length });
+    const follower = collectUntilFailure(spool.follow(0, undefined, never()));
+    await assert.rejects(
+      (async () => {
+        await appendAll(spool, BLOB);
+        await spool.verify();
+      })(),
+      { code: 'STORE_FULL' },
+    );
+    const { got, failure } = await follower;
+    assert.equal((failure as AppError).code, 'STORE_FULL');
+    assert.deepEqual(got, BLOB.subarray(0, got.length));
+    assert.ok(got.length >= 200_001, 'all that was written and is not tail');
+    const late = await collectUntilFailure(spool.follow(0, undefined, never()));
+    assert.deepEqual(late.got, BLOB.subarray(0, 200_001));
+    await assert.rejects(spool.append(BLOB), { code: 'STORE_FULL' });
+    await assert.rejects(spool.verify(), { code: 'STORE_FULL' });
+
+    const prefix = spool.stopped()!;
+    assert.equal(prefix.offset, 200_001);
+    assert.equal(`sha256:${prefix.hash.update(BLOB.subarray(200_001)).digest('hex')}`, DIGEST);
+    const reader = prefix.read(1)[Symbol.asyncIterator]();
+    const first = Buffer.from((await reader.next()).value as Buffer);
+    await spool.discard(new Error('enough'));
+    assert.deepEqual(
+      Buffer.concat([first, await collect({ [Symbol.asyncIterator]: () => reader })]),
+      BLOB.subarray(1, 200_001),
+      'a prefix that is being read outlives the spool',
+    );
+    await assert.rejects(collect(prefix.read(0)), { code: 'CANCELLED' });
+  });
+
+  it('never reads its file again after a failed sync: what is in memory is given, the rest is cut', async (t) => {
+    const disk = new FaultyDisk();
+    disk.fail.datasync = () => systemError('EIO');
+    const { area } = await openArea(await temporaryDirectory(t), { fs: disk });
+    const blob = bytesOf(40 * MIB);
+    const spool = await area.create({ upstream, digest: sha256(blob), size: undefined });
+    const slow = spool.follow(0, undefined, never());
+    const first = slow.next();
+    await assert.rejects(
+      (async () => {
+        await appendAll(spool, blob);
+        while (disk.calls.filter((call) => call === 'datasync').length === 0) await turn();
+        await turn();
+        await spool.verify();
+      })(),
+      { code: 'STORE_FAILED' },
+    );
+    await first;
+    disk.calls.length = 0;
+    await assert.rejects(collect(slow), { code: 'STORE_FAILED' });
+    const near = await collectUntilFailure(spool.follow(spool.received - TAIL - 10, undefined, never()));
+    assert.equal(near.got.length, 10);
+    assert.equal((near.failure as AppError).code, 'STORE_FAILED');
+    assert.equal(spool.stopped(), undefined);
+    await spool.keep();
+    assert.deepEqual(area.partials(), [], 'nor is it kept');
+    assert.deepEqual(disk.calls, []);
+  });
+
+  it('rejects with STORE_FAILED when a write fails', async (t) => {
+    const disk = new FaultyDisk();
+    disk.fail.writev = () => systemError('EIO');
+    const { area } = await openArea(await temporaryDirectory(t), { fs: disk });
+    const spool = await area.create({ upstream, digest: DIGEST, size: BLOB.length });
+    const follower = collectUntilFailure(spool.follow(0, undefined, never()));
+    await spool.append(BLOB);
+    await assert.rejects(spool.verify(), { code: 'STORE_FAILED' });
+    assert.equal(((await follower).failure as AppError).code, 'STORE_FAILED');
+    await spool.discard(new Error('enough'));
+  });
+
+  it('cuts a follower whose bytes cannot be read back, and is not published then', async (t) => {
+    const disk = new FaultyDisk();
+    const { area } = await openArea(await temporaryDirectory(t), { fs: disk });
+    const blob = bytesOf(10 * MIB);
+    const spool = await area.create({ upstream, digest: sha256(blob), size: blob.length });
+    await appendAll(spool, blob);
+    const file = await spool.verify();
+    disk.fail.read = () => systemError('EIO');
+    await assert.rejects(collect(spool.follow(0, undefined, never())), { code: 'STORE_FAILED' });
+    await assert.rejects(file.sync(), { code: 'STORE_FAILED' });
+    assert.deepEqual(
+      await collect(spool.follow(9 * MIB, undefined, never())),
+      blob.subarray(9 * MIB),
+      'memory is still good',
+    );
+    await file.release();
+  });
+
+  it('cannot begin again on a file that cannot be emptied', async (t) => {
+    const disk = new FaultyDisk();
+    disk.fail.truncate = () => systemError('EIO');
+    const { area } = await openArea(await temporaryDirectory(t), { fs: disk });
+    const spool = await area.create({ upstream, digest: DIGEST, size: BLOB.length });
+    await spool.append(BLOB.subarray(0, 10));
+    await assert.rejects(spool.restart(), { code: 'STORE_FAILED' });
+    await spool.discard(new Error('enough'));
+  });
+});
