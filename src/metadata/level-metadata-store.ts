@@ -1,0 +1,287 @@
+/**
+ * The index in an embedded LevelDB. It promises what the port does, on a disk that may fill up or fail: LevelDB silently
+ * loses later `sync` writes after one that failed, so a handle takes no write after a failed one; it goes on serving
+ * reads until `reopen` has put a new handle in its place, and reads wait at a gate for that moment. Damage is named
+ * (AppError INDEX_CORRUPT), never repaired, and a lack of space is never taken for damage.
+ */
+import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Level } from 'level';
+import { AppError, isAppError, systemCode } from '../lib/errors.js';
+import type { Logger } from '../lib/log.js';
+import { seal, unseal } from './checksum.js';
+import type { LevelDatabase, OpenLevel } from './level-database.js';
+import { setAside } from './set-aside.js';
+import type { MetadataState, MetadataStore, Mutation } from './metadata-store.js';
+
+/** A scan's first page is small because most scans ask whether there is anything at all. */
+const FIRST_PAGE = 32;
+const PAGE = 1000;
+/** Bytes that must be writable before a full index is opened again: room for LevelDB's log and new files. */
+const PROBE = Buffer.alloc(8 * 1024 * 1024, 0x5a);
+
+export interface LevelMetadataStoreOptions {
+  readonly dir: string;
+  readonly log: Logger;
+  /** Resolves when there is room to write again. */
+  readonly spaceProbe?: () => Promise<void>;
+  readonly openLevel?: OpenLevel;
+}
+
+export class LevelMetadataStore implements MetadataStore {
+  readonly #options: Required<LevelMetadataStoreOptions>;
+  /** Undefined after a reopen that closed the old handle and could not open a new one, and once closed. */
+  #database: LevelDatabase | undefined;
+  #state: MetadataState = 'ready';
+  /** Whether `open` found no index and made one. */
+  readonly created: boolean;
+  /** Settles when the reopen under way ends; reads wait for it. */
+  #gate: Promise<void> | undefined;
+  /** Pages being read. A handle must not be closed under them. */
+  readonly #reading = new Set<Promise<unknown>>();
+  #closed = false;
+
+  private constructor(options: Required<LevelMetadataStoreOptions>, database: LevelDatabase, created: boolean) {
+    this.#options = options;
+    this.#database = database;
+    this.created = created;
+  }
+
+  /**
+   * Throws AppError DIRECTORY_IN_USE (another process holds it), INDEX_CORRUPT (damaged: to be set aside) or
+   * INDEX_FAILED (it could not be read; nothing is known to be damaged).
+   */
+  static async open(options: LevelMetadataStoreOptions): Promise<LevelMetadataStore> {
+    const { dir, spaceProbe = () => probeSpace(`${dir}.probe`), openLevel = openClassicLevel } = options;
+    await mkdir(dir, { recursive: true });
+    const createIfMissing = await isUnused(dir);
+    const database = await openDatabase(openLevel, dir, createIfMissing);
+    return new LevelMetadataStore({ ...options, spaceProbe, openLevel }, database, createIfMissing);
+  }
+
+  get state(): MetadataState {
+    return this.#state;
+  }
+
+  async get(key: string): Promise<string | undefined> {
+    const database = await this.#handle();
+    const sealed = this.#attempt(() => database.getSync(key));
+    return sealed === undefined ? undefined : unseal(key, sealed);
+  }
+
+  async write(batch: readonly Mutation[], { durable = true }: { readonly durable?: boolean } = {}): Promise<void> {
+    const database = await this.#handle();
+    if (this.#state === 'full') throw new AppError('STORE_FULL', 'the index takes no writes: its disk is full');
+    if (this.#state === 'failed')
+      throw new AppError('INDEX_FAILED', 'the index takes no writes: an earlier one failed');
+    const operations = batch.map((mutation) =>
+      mutation.type === 'put'
+        ? { type: 'put' as const, key: mutation.key, value: seal(mutation.key, mutation.value) }
+        : { type: 'del' as const, key: mutation.key },
+    );
+    try {
+      await database.batch(operations, { sync: durable });
+    } catch (error) {
+      // Set before anything is awaited: from here on this handle would lose writes.
+      this.#state = 'failed';
+      if (await this.#isFull(error)) {
+        this.#state = 'full';
+        throw new AppError('STORE_FULL', 'the index could not be written: its disk is full', { cause: error });
+      }
+      throw new AppError('INDEX_FAILED', 'the index could not be written', { cause: error });
+    }
+  }
+
+  async *scan(prefix: string, after?: string): AsyncIterable<readonly [string, string]> {
+    const end = endOf(prefix);
+    let from: { gt: string } | { gte: string } =
+      after === undefined || after < prefix ? { gte: prefix } : { gt: after };
+    let next: Promise<[string, string][]> | undefined;
+    for (let limit = FIRST_PAGE; ; limit = PAGE) {
+      const page = await (next ?? this.#page({ ...from, ...(end !== undefined && { lt: end }), limit }));
+      const last = page.length < limit ? undefined : page.at(-1);
+      if (last) from = { gt: last[0] };
+      // Whoever came as far as the second page reads on: the next one is fetched while this one is looked at.
+      next = last && limit === PAGE ? this.#page({ ...from, ...(end !== undefined && { lt: end }), limit }) : undefined;
+      next?.catch(() => undefined);
+      for (const [key, sealed] of page) yield [key, unseal(key, sealed)];
+      if (!last) return;
+    }
+  }
+
+  async reopen(): Promise<void> {
+    if (this.#closed) throw closed();
+    if (this.#gate) {
+      await this.#gate;
+      return;
+    }
+    if (this.#state === 'full') {
+      try {
+        await this.#options.spaceProbe();
+      } catch (error) {
+        throw new AppError('STORE_FULL', 'the index stays closed to writes: its disk is still full', { cause: error });
+      }
+    }
+    const { dir, log, openLevel } = this.#options;
+    // Never created here: an index whose CURRENT is gone would open empty and lose its tables.
+    await this.#behindGate(() => openDatabase(openLevel, dir, false));
+    log.info({ dir }, 'index opened again');
+  }
+
+  /** Sets a damaged index aside and goes on with an empty one. Reads wait meanwhile. Resolves to where the old one lies. */
+  async startOver(at: number): Promise<string> {
+    if (this.#closed) throw closed();
+    await this.#gate;
+    const { dir, openLevel } = this.#options;
+    let aside = '';
+    await this.#behindGate(async () => {
+      aside = await setAside(dir, at);
+      await mkdir(dir);
+      return openDatabase(openLevel, dir, true);
+    });
+    return aside;
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#gate;
+    await Promise.allSettled(this.#reading);
+    const database = this.#database;
+    this.#database = undefined;
+    await database?.close();
+  }
+
+  /** Closes the handle and puts what `open` gives in its place. */
+  async #behindGate(open: () => Promise<LevelDatabase>): Promise<void> {
+    const replaced = this.#replaceHandle(open);
+    this.#gate = replaced.catch(() => undefined);
+    try {
+      await replaced;
+    } finally {
+      this.#gate = undefined;
+    }
+  }
+
+  async #replaceHandle(open: () => Promise<LevelDatabase>): Promise<void> {
+    await Promise.allSettled(this.#reading);
+    const old = this.#database;
+    this.#database = undefined;
+    await old?.close();
+    this.#database = await open();
+    this.#state = 'ready';
+  }
+
+  async #handle(): Promise<LevelDatabase> {
+    while (this.#gate) await this.#gate;
+    if (this.#closed) throw closed();
+    if (!this.#database) throw new AppError('INDEX_FAILED', 'the index is not open');
+    return this.#database;
+  }
+
+  async #page(range: Parameters<LevelDatabase['iterator']>[0]): Promise<[string, string][]> {
+    const database = await this.#handle();
+    const page = database.iterator(range).all();
+    this.#reading.add(page);
+    try {
+      return await page;
+    } catch (error) {
+      throw readFailure(error);
+    } finally {
+      this.#reading.delete(page);
+    }
+  }
+
+  #attempt<T>(read: () => T): T {
+    try {
+      return read();
+    } catch (error) {
+      throw readFailure(error);
+    }
+  }
+
+  /** LevelDB does not say why a write failed other than in prose, so the disk is asked. */
+  async #isFull(error: unknown): Promise<boolean> {
+    if (isFullDisk(error)) return true;
+    try {
+      await this.#options.spaceProbe();
+      return false;
+    } catch (probeError) {
+      return isFullDisk(probeError);
+    }
+  }
+}
+
+/** The first key after all that begin with `prefix`; undefined when there is none. Prefixes are ASCII. */
+function endOf(prefix: string): string | undefined {
+  if (prefix === '') return undefined;
+  return prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1);
+}
+
+async function isUnused(dir: string): Promise<boolean> {
+  const names = await readdir(dir);
+  return !names.some((name) => /^(CURRENT|MANIFEST-.*|.*\.(ldb|sst|log))$/.test(name));
+}
+
+const openClassicLevel: OpenLevel = async (dir, { createIfMissing }) => {
+  const level = new Level(dir, { createIfMissing });
+  await level.open();
+  return level;
+};
+
+async function openDatabase(openLevel: OpenLevel, dir: string, createIfMissing: boolean): Promise<LevelDatabase> {
+  if (!createIfMissing && (await isUnused(dir))) throw corrupt(dir, new Error('its files are gone'));
+  try {
+    return await openLevel(dir, { createIfMissing });
+  } catch (error) {
+    const code = levelCode(error);
+    if (code === 'LEVEL_LOCKED') {
+      throw new AppError('DIRECTORY_IN_USE', `${dir} is in use by another process`, { cause: error });
+    }
+    if (code === 'LEVEL_CORRUPTION' || code === 'LEVEL_INVALID' || !(await hasManifest(dir))) throw corrupt(dir, error);
+    throw new AppError('INDEX_FAILED', `the index in ${dir} could not be opened`, { cause: error });
+  }
+}
+
+/** Whether CURRENT is there and names a file that is there. */
+async function hasManifest(dir: string): Promise<boolean> {
+  const names = await readdir(dir);
+  if (!names.includes('CURRENT')) return false;
+  const current = await readFile(join(dir, 'CURRENT'), 'latin1');
+  return names.includes(current.trim());
+}
+
+const corrupt = (dir: string, cause: unknown): AppError =>
+  new AppError('INDEX_CORRUPT', `the index in ${dir} is damaged`, { cause });
+
+const closed = (): AppError => new AppError('INDEX_FAILED', 'the index is closed');
+
+function readFailure(error: unknown): AppError {
+  if (isAppError(error)) return error;
+  if (levelCode(error) === 'LEVEL_CORRUPTION') {
+    return new AppError('INDEX_CORRUPT', 'the index is damaged', { cause: error });
+  }
+  return new AppError('INDEX_FAILED', 'the index could not be read', { cause: error });
+}
+
+/** The most exact code that level gives: its own errors wrap LevelDB's as their cause. */
+function levelCode(error: unknown): string | undefined {
+  const inner = error instanceof Error ? systemCode(error.cause) : undefined;
+  return inner ?? systemCode(error);
+}
+
+const isFullDisk = (error: unknown): boolean => ['ENOSPC', 'EDQUOT'].includes(systemCode(error) ?? '');
+
+async function probeSpace(path: string): Promise<void> {
+  try {
+    const file = await open(path, 'w');
+    try {
+      await file.writeFile(PROBE);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  } finally {
+    await rm(path, { force: true });
+  }
+}
