@@ -1,0 +1,74 @@
+/**
+ * How a data directory becomes a catalog: open the index, make sure it is the one this directory had, and make a new one
+ * from the snapshot and the stored bytes when it is not. An index that is locked, or cannot be read for want of space or
+ * rights, is left alone.
+ */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '../lib/clock.js';
+import { isAppError } from '../lib/errors.js';
+import type { Logger } from '../lib/log.js';
+import type { OpenLevel } from '../metadata/level-database.js';
+import { LevelMetadataStore } from '../metadata/level-metadata-store.js';
+import { setAside } from '../metadata/set-aside.js';
+import { Catalog } from './catalog.js';
+import { Epoch } from './epoch.js';
+import { pendingRebuild, restoreSnapshot, type Survey } from './rebuild.js';
+
+export interface OpenCatalogOptions {
+  readonly dataDir: string;
+  /** Every stored blob, for rebuilds. */
+  readonly survey: Survey;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly openLevel?: OpenLevel;
+  readonly spaceProbe?: () => Promise<void>;
+}
+
+/**
+ * The directory must be locked (directory-lock.ts). Throws AppError DIRECTORY_IN_USE, INDEX_FAILED or STORE_FULL; a damaged
+ * index is no failure.
+ */
+export async function openCatalog(options: OpenCatalogOptions): Promise<Catalog> {
+  const { dataDir, survey, clock, log } = options;
+  const snapshotFile = join(dataDir, 'snapshot');
+  await mkdir(dataDir, { recursive: true });
+  const epoch = await Epoch.open(join(dataDir, 'epoch'));
+  const store = await openIndex(join(dataDir, 'index'), options);
+  try {
+    const replaceIndex = async (): Promise<void> => {
+      log.error({ movedTo: await store.startOver(clock.now()) }, 'index set aside; a new one is made');
+      await restoreSnapshot(store, snapshotFile, log);
+      await epoch.raise(store);
+    };
+    try {
+      // A start that was killed while it restored the snapshot had no epoch to write yet.
+      if (store.created || (await pendingRebuild(store)) === 'snapshot') {
+        await restoreSnapshot(store, snapshotFile, log);
+      } else await epoch.check(store);
+      await epoch.raise(store);
+    } catch (error) {
+      if (!isAppError(error, 'INDEX_CORRUPT')) throw error;
+      log.error({ err: error }, 'index is damaged');
+      await replaceIndex();
+    }
+    const rebuilding = (await pendingRebuild(store)) !== undefined;
+    return await Catalog.open({ store, clock, log, snapshotFile, epoch, rebuilding, replaceIndex, survey });
+  } catch (error) {
+    await store.close().catch(() => undefined);
+    throw error;
+  }
+}
+
+async function openIndex(dir: string, options: OpenCatalogOptions): Promise<LevelMetadataStore> {
+  const { openLevel, spaceProbe, clock, log } = options;
+  const open = () =>
+    LevelMetadataStore.open({ dir, log, ...(openLevel && { openLevel }), ...(spaceProbe && { spaceProbe }) });
+  try {
+    return await open();
+  } catch (error) {
+    if (!isAppError(error, 'INDEX_CORRUPT')) throw error;
+    log.error({ err: error, movedTo: await setAside(dir, clock.now()) }, 'index set aside; a new one is made');
+    return open();
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * Reads of the index as typed records, the hot ones from memory. What is remembered is never older than the last batch
+ * that was written: every batch takes its keys out, and a read that was under way meanwhile is not remembered.
+ */
+import { LRUCache } from 'lru-cache';
+import { isAppError, type AppError } from '../lib/errors.js';
+import type { MetadataStore } from '../metadata/metadata-store.js';
+import type { Key, Prefix } from './keys.js';
+
+export interface Records {
+  get<T>(key: Key<T>): Promise<T | undefined>;
+  /** In byte order of the key. */
+  scan<T>(prefix: Prefix<T>, after?: string): AsyncIterable<readonly [key: string, value: T]>;
+}
+
+/** About 300 bytes each. */
+const REMEMBERED = 100_000;
+
+export class StoredRecords implements Records {
+  readonly #store: MetadataStore;
+  /** Absence is remembered too: most links that are asked for and missing are asked for again. */
+  readonly #memory = new LRUCache<string, { readonly value: unknown }>({ max: REMEMBERED });
+  /** Told of every read that found damage. */
+  readonly #damaged: (error: AppError) => void;
+  #writes = 0;
+
+  constructor(store: MetadataStore, damaged: (error: AppError) => void = () => undefined) {
+    this.#store = store;
+    this.#damaged = damaged;
+  }
+
+  async get<T>(key: Key<T>): Promise<T | undefined> {
+    const known = this.#memory.get(key);
+    if (known) return known.value as T | undefined;
+    const writes = this.#writes;
+    const value = await this.getFresh(key);
+    if (writes === this.#writes) this.#memory.set(key, { value });
+    return value;
+  }
+
+  /** Past the memory, for those who read much of the index once. */
+  get fresh(): Records {
+    return { get: (key) => this.getFresh(key), scan: (prefix, after) => this.scan(prefix, after) };
+  }
+
+  /** Past the memory, for reads that would only push useful records out of it. */
+  async getFresh<T>(key: Key<T>): Promise<T | undefined> {
+    try {
+      const text = await this.#store.get(key);
+      return text === undefined ? undefined : (JSON.parse(text) as T);
+    } catch (error) {
+      throw this.#told(error);
+    }
+  }
+
+  async *scan<T>(prefix: Prefix<T>, after?: string): AsyncIterable<readonly [string, T]> {
+    try {
+      for await (const [key, text] of this.#store.scan(prefix, after)) yield [key, JSON.parse(text) as T];
+    } catch (error) {
+      throw this.#told(error);
+    }
+  }
+
+  forget(written: Iterable<string>): void {
+    this.#writes++;
+    for (const key of written) this.#memory.delete(key);
+  }
+
+  forgetAll(): void {
+    this.#writes++;
+    this.#memory.clear();
+  }
+
+  #told(error: unknown): unknown {
+    if (isAppError(error, 'INDEX_CORRUPT')) this.#damaged(error);
+    return error;
+  }
+}

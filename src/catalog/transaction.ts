@@ -1,0 +1,66 @@
+/**
+ * What one turn of the write queue wants to change. It reads the index as if its own changes were made already; they are
+ * written as one batch when the turn ends, or not at all.
+ */
+import type { Mutation } from '../metadata/metadata-store.js';
+import type { Key, Prefix } from './keys.js';
+import type { Records, StoredRecords } from './stored-records.js';
+
+export class Transaction implements Records {
+  readonly #stored: StoredRecords;
+  /** By key; undefined for a key that is deleted. */
+  readonly #changes = new Map<string, { readonly value: unknown } | undefined>();
+
+  constructor(stored: StoredRecords) {
+    this.#stored = stored;
+  }
+
+  async get<T>(key: Key<T>): Promise<T | undefined> {
+    if (this.#changes.has(key)) return this.#changes.get(key)?.value as T | undefined;
+    return this.#stored.getFresh(key);
+  }
+
+  async *scan<T>(prefix: Prefix<T>, after?: string): AsyncIterable<readonly [string, T]> {
+    const own = [...this.#changes.keys()]
+      .filter((key) => key.startsWith(prefix) && (after === undefined || key > after))
+      .sort();
+    let next = 0;
+    for await (const [key, value] of this.#stored.scan(prefix, after)) {
+      for (let mine = own[next]; mine !== undefined && mine < key; mine = own[++next]) yield* this.#change<T>(mine);
+      if (!this.#changes.has(key)) yield [key, value];
+    }
+    for (const mine of own.slice(next)) yield* this.#change<T>(mine);
+  }
+
+  put<T>(key: Key<T>, value: NoInfer<T>): void {
+    this.#changes.set(key, { value });
+  }
+
+  /** Reads and writes in one go, whatever else the turn does meanwhile. */
+  async update<T>(key: Key<T>, change: (value: T | undefined) => NoInfer<T>): Promise<void> {
+    const stored = await this.#stored.getFresh(key);
+    const own = this.#changes.get(key);
+    this.put(key, change(this.#changes.has(key) ? (own?.value as T | undefined) : stored));
+  }
+
+  delete(key: string): void {
+    this.#changes.set(key, undefined);
+  }
+
+  /** Deletes every key that begins with `prefix`. */
+  async deleteAll(prefix: string): Promise<void> {
+    for await (const [key] of this.scan(prefix)) this.delete(key);
+  }
+
+  batch(): readonly Mutation[] {
+    return [...this.#changes].map(([key, change]) =>
+      change ? { type: 'put', key, value: JSON.stringify(change.value) } : { type: 'delete', key },
+    );
+  }
+
+  /** A key that this turn changed, at its place in a scan. Deleted ones, and those written during it, do not show. */
+  *#change<T>(key: string): Iterable<readonly [string, T]> {
+    const change = this.#changes.get(key);
+    if (change) yield [key, change.value as T];
+  }
+}
