@@ -1,26 +1,43 @@
 /**
  * The port to a registry that images come from. Absence (404, and 401 with nothing better to try) is `undefined`; every
  * other failure is an AppError: DENIED (403), UPSTREAM_RATE_LIMITED, UPSTREAM_UNAVAILABLE, UPSTREAM_UNREACHABLE,
- * UPSTREAM_TIMEOUT, UPSTREAM_CREDENTIALS, UPSTREAM_FORBIDDEN_ADDRESS, UPSTREAM_INVALID.
+ * UPSTREAM_TIMEOUT, UPSTREAM_CREDENTIALS, UPSTREAM_FORBIDDEN_ADDRESS, UPSTREAM_INVALID; OVERLOADED when no connection of ours
+ * became free, DRAINING after `close`. An aborted call fails with its signal's reason.
  */
 import type { Descriptor } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
 import type { TagOrDigest } from '../oci/reference.js';
+import type { BreakerState } from './breaker.js';
+import type { RateLimit } from './rate-limit.js';
 
 export interface Call {
   readonly signal: AbortSignal;
   /** How long a metadata call may take in all, in milliseconds, when shorter than the upstream's own limits. */
   readonly timeout?: number;
+  readonly meter?: Meter;
 }
 
 /** Who waits for a body: a client, a prefetch job, or nobody any more. The first are served first. */
 export type Priority = 'live' | 'prefetch' | 'idle';
+
+/** Is told of what a call transfers. */
+export interface Meter {
+  /** Upstream has answered a GET of a manifest or blob with a body. */
+  answered(): void;
+  /** So many more bytes of it have come, wanted or not. */
+  received(bytes: number): void;
+}
 
 export interface BlobCall extends Call {
   /** First byte wanted; 0 without it. */
   readonly offset?: number;
   /** First byte no longer wanted; the blob's end without it. */
   readonly end?: number;
+  /**
+   * The body goes straight to one client, at that client's pace: it takes none of the slots that fills wait for, so that
+   * slow clients hold up nobody. Whoever sets it bounds how many there are.
+   */
+  readonly paced?: boolean;
   /** Asked again whenever a slot falls free, so a flight that a client joins moves up. */
   readonly priority: () => Priority;
 }
@@ -33,6 +50,7 @@ export interface UpstreamBody {
   /**
    * The bytes from `offset` on, also when upstream ignored the Range (what comes before is discarded). Throws AppError
    * when the transfer breaks, stalls, or ends short of the announced length. Each chunk is fresh memory.
+   * CANCELLED 'yielded' (also from `blob` itself) means that the slot of an idle fill went to a client.
    */
   readonly bytes: AsyncIterable<Buffer>;
   /** Frees the connection and its slot at once. Idempotent; must be called when `bytes` is not read to its end. */
@@ -50,8 +68,16 @@ export interface Page {
   readonly last?: string;
 }
 
+export interface UpstreamStatus {
+  readonly breaker: BreakerState;
+  /** As the last answer's headers told; undefined when none ever did. */
+  readonly rateLimit: RateLimit | undefined;
+}
+
 export interface Upstream {
   readonly name: string;
+  /** As of now, without asking. */
+  status(): UpstreamStatus;
   /** HEAD of a manifest; where upstream refuses HEAD or omits the digest, a GET. */
   resolve(repository: string, reference: TagOrDigest, call: Call): Promise<Descriptor | undefined>;
   /** At most 4 MiB; `digest` is computed from the bytes, and equals `reference` when that is a digest. */
@@ -61,7 +87,11 @@ export interface Upstream {
   /** Throws RANGE_INVALID when upstream answers 416 to `offset`. */
   blob(repository: string, digest: Digest, call: BlobCall): Promise<UpstreamBody | undefined>;
   /** Sorted, without duplicates, nulls and digests; `more` says that another page follows. */
-  tags(repository: string, page: Page, call: Call): Promise<{ readonly tags: readonly string[]; readonly more: boolean } | undefined>;
+  tags(
+    repository: string,
+    page: Page,
+    call: Call,
+  ): Promise<{ readonly tags: readonly string[]; readonly more: boolean } | undefined>;
   /** The JSON of an image index of referrers, from the API or the fallback tag; an empty one when there are none. */
   referrers(repository: string, digest: Digest, call: Call): Promise<readonly ReferrerDescriptor[]>;
   /** Ends every connection. */

@@ -1,0 +1,398 @@
+/**
+ * The port to a registry, spoken over HTTP (OCI distribution specification 1.1). This file knows the endpoints and what
+ * their answers mean; logins, redirects, connections and limits are below it.
+ */
+import type { Clock } from '../lib/clock.js';
+import { AppError } from '../lib/errors.js';
+import type { Logger } from '../lib/log.js';
+import type { Secret } from '../lib/secret.js';
+import type { Descriptor } from '../oci/descriptor.js';
+import { digestAlgorithm, digestHex, digestOf, isDigest, type Digest } from '../oci/digest.js';
+import { MAX_MANIFEST_BYTES, sniffManifest } from '../oci/manifest.js';
+import { isManifestType, MANIFEST_ACCEPT, OCI_INDEX } from '../oci/media-types.js';
+import { parseTag, type TagOrDigest } from '../oci/reference.js';
+import { AddressGuard, type ListenerAddress, type Resolve } from './address-guard.js';
+import { contentTypeOf, failureOf, isAbsent, lengthOf } from './answers.js';
+import { Authenticator } from './authenticator.js';
+import { BlobBody } from './blob-body.js';
+import { Breaker } from './breaker.js';
+import { basicCredentials } from './credentials/basic.js';
+import type { CredentialSource } from './credentials/credential-source.js';
+import { linkSignals, withinTime } from './deadline.js';
+import { nextPage, referrersFrom, tagsFrom } from './listings.js';
+import { honoursRange, probe, type Bodies, type Probe, type WatchedUpstream } from './probe.js';
+import { ProxyChoice, type Environment } from './proxy.js';
+import { RegistryClient } from './registry-client.js';
+import { withRetries } from './retries.js';
+import { Slots } from './slots.js';
+import { readAll } from './small-answer.js';
+import { Transport, type HttpResponse, type TlsOptions } from './transport.js';
+import type {
+  BlobCall,
+  Call,
+  Meter,
+  Page,
+  RawManifest,
+  ReferrerDescriptor,
+  Upstream,
+  UpstreamBody,
+  UpstreamStatus,
+} from './upstream.js';
+
+export type UpstreamAuth =
+  { readonly type: 'anonymous' } | { readonly type: 'basic'; readonly username: string; readonly password: Secret };
+
+export interface UpstreamOptions {
+  readonly name: string;
+  readonly url: URL | string;
+  readonly auth: UpstreamAuth;
+  readonly tls?: TlsOptions | undefined;
+  /** Outbound proxy; without it `env` decides. */
+  readonly proxy?: string | undefined;
+  /** Read for HTTPS_PROXY, HTTP_PROXY and NO_PROXY. */
+  readonly env?: Environment | undefined;
+  /** `host` or `host:port`, besides its own, that may be asked for tokens. */
+  readonly realms: readonly string[];
+  /** Milliseconds. */
+  readonly connectTimeout: number;
+  /** Milliseconds. */
+  readonly responseTimeout: number;
+  /** For bodies. */
+  readonly maxConnections: number;
+  readonly allowNetworks: readonly string[];
+  readonly ownListeners: () => readonly ListenerAddress[];
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Resolves host names; the system's resolver without it. */
+  readonly lookup?: Resolve | undefined;
+  /** Between 0 and 1; spreads retries. */
+  readonly random?: (() => number) | undefined;
+  /** Milliseconds that the circuit breaker stays open. */
+  readonly breakerOpenFor?: number | undefined;
+}
+
+/** Manifests, tokens, HEADs and lists at once; more would only wait at the other end. */
+const METADATA_CONNECTIONS = 32;
+const MOST_LIST_BYTES = 16 * 1024 * 1024;
+const MOST_PAGES = 20;
+/** ECR refuses more. */
+const LARGEST_PAGE = 1000;
+/** How registries say that they do not do HEAD. Some storage behind a redirect takes a signed GET only: 403. */
+const NO_MANIFEST_HEAD: ReadonlySet<number> = new Set([400, 405, 501]);
+const NO_BLOB_HEAD: ReadonlySet<number> = new Set([400, 401, 403, 405, 501]);
+/** How registries say that they have no referrers API. */
+const NO_REFERRERS_API: ReadonlySet<number> = new Set([400, 404, 405, 406, 410, 501]);
+
+interface Parts {
+  readonly client: RegistryClient;
+  readonly authenticator: Authenticator;
+  readonly transport: Transport;
+  readonly breaker: Breaker;
+  /** Whether bytes come from public addresses without anything that proves who we are. */
+  readonly public: boolean;
+}
+
+interface Question {
+  readonly method: 'GET' | 'HEAD';
+  readonly repository: string;
+  readonly path: string;
+  readonly accept?: string;
+}
+
+export class RegistryUpstream implements Upstream, WatchedUpstream {
+  readonly name: string;
+  readonly #options: UpstreamOptions;
+  readonly #parts: Parts;
+  readonly #url: URL;
+  readonly #bodySlots: Slots;
+  readonly #metadataSlots: Slots;
+
+  private constructor(options: UpstreamOptions, url: URL, parts: Parts) {
+    this.name = options.name;
+    this.#url = url;
+    this.#options = options;
+    this.#parts = parts;
+    const { name, clock } = options;
+    this.#bodySlots = new Slots({ upstream: name, limit: options.maxConnections, clock });
+    this.#metadataSlots = new Slots({ upstream: name, limit: METADATA_CONNECTIONS, clock });
+  }
+
+  /** Connects to nothing yet. Throws CONFIG_INVALID on options that can never work. */
+  static open(options: UpstreamOptions): RegistryUpstream {
+    const { name, clock, log, tls = {}, realms } = options;
+    const url = parseUrl(options);
+    const guard = new AddressGuard(options);
+    const proxies = new ProxyChoice(options.proxy, options.env);
+    const transport = Transport.open({ ...options, upstream: name, hostname: url.hostname, tls, proxies, guard });
+    const breaker = new Breaker({ upstream: name, log, openFor: options.breakerOpenFor });
+    const client = new RegistryClient({ upstream: name, url, transport, breaker, clock });
+    const credentials = credentialsOf(options.auth);
+    const authenticator = new Authenticator({
+      upstream: name,
+      url,
+      realms,
+      credentials,
+      ask: (request) => client.ask(request),
+      clock,
+      log,
+    });
+    const isPublic = !credentials && tls.certFile === undefined && guard.publicOnly && !proxies.any;
+    return new RegistryUpstream(options, url, { client, authenticator, transport, breaker, public: isPublic });
+  }
+
+  get url(): string {
+    return this.#url.href;
+  }
+
+  /** Whether requests carry a credential of ours. */
+  get credentialed(): boolean {
+    return this.#parts.authenticator.credentialed;
+  }
+
+  status(): UpstreamStatus {
+    return { breaker: this.#parts.breaker.state, rateLimit: this.#parts.client.rateLimit };
+  }
+
+  bodies(): Bodies {
+    const { active, waiting } = this.#bodySlots;
+    return { active, most: this.#options.maxConnections, waiting };
+  }
+
+  probe(repository: string | undefined, signal: AbortSignal): Promise<Probe> {
+    return probe({ ...this.#options, ...this.#parts, url: this.#url }, repository, signal);
+  }
+
+  honoursRange(repository: string, digest: Digest, signal: AbortSignal): Promise<boolean | undefined> {
+    const parts = { ...this.#options, ...this.#parts };
+    return this.#metadata({ signal }, (until) => honoursRange(parts, repository, digest, until));
+  }
+
+  resolve(repository: string, reference: TagOrDigest, call: Call): Promise<Descriptor | undefined> {
+    return this.#metadata(call, async (signal) => {
+      const question = { method: 'HEAD', repository, path: `manifests/${reference}`, accept: MANIFEST_ACCEPT } as const;
+      const head = await this.#ask(question, signal);
+      head.discard();
+      if (isAbsent(head.status)) return undefined;
+      if (head.status !== 200 && !NO_MANIFEST_HEAD.has(head.status)) throw this.#failure(head);
+      const descriptor = head.status === 200 ? describedBy(head, reference) : undefined;
+      return descriptor ?? (await this.#getManifest(repository, reference, signal, call.meter));
+    });
+  }
+
+  manifest(repository: string, reference: TagOrDigest, call: Call): Promise<RawManifest | undefined> {
+    return this.#metadata(call, (signal) => this.#getManifest(repository, reference, signal, call.meter));
+  }
+
+  statBlob(repository: string, digest: Digest, call: Call): Promise<{ readonly size: number | undefined } | undefined> {
+    return this.#metadata(call, async (signal) => {
+      const path = `blobs/${digest}`;
+      const head = await this.#ask({ method: 'HEAD', repository, path }, signal);
+      head.discard();
+      if (head.status === 200) return { size: lengthOf(head) };
+      if (!NO_BLOB_HEAD.has(head.status)) {
+        if (isAbsent(head.status)) return undefined;
+        throw this.#failure(head);
+      }
+      const get = await this.#ask({ method: 'GET', repository, path }, signal);
+      get.destroy();
+      if (get.status === 200) return { size: lengthOf(get) };
+      if (isAbsent(get.status)) return undefined;
+      throw this.#failure(get);
+    });
+  }
+
+  async blob(repository: string, digest: Digest, call: BlobCall): Promise<UpstreamBody | undefined> {
+    const { offset = 0, end, priority, meter } = call;
+    const slot = call.paced
+      ? { signal: call.signal, release: () => undefined }
+      : await this.#bodySlots.acquire(priority, call.signal);
+    const { signal, unlink } = linkSignals(call.signal, slot.signal);
+    let response: HttpResponse | undefined;
+    const onEnd = () => {
+      unlink();
+      slot.release();
+    };
+    try {
+      const headers = { accept: '*/*', ...rangeHeader(offset, end) };
+      const request = { method: 'GET', repository, path: `blobs/${digest}`, headers, lane: 'body', signal } as const;
+      response = await this.#parts.client.send(request, this.#parts.authenticator);
+      if (response.status === 200 || response.status === 206) {
+        meter?.answered();
+        const { name: upstream } = this;
+        return new BlobBody({ response, upstream, offset, end, public: this.#parts.public, signal, meter, onEnd });
+      }
+      if (!isAbsent(response.status)) throw this.#failure(response);
+      response.destroy();
+      onEnd();
+      return undefined;
+    } catch (error) {
+      response?.destroy();
+      onEnd();
+      throw error;
+    }
+  }
+
+  tags(
+    repository: string,
+    page: Page,
+    call: Call,
+  ): Promise<{ readonly tags: readonly string[]; readonly more: boolean } | undefined> {
+    const query = new URLSearchParams();
+    const n = page.n === undefined ? undefined : Math.min(page.n, LARGEST_PAGE);
+    if (n !== undefined) query.set('n', String(n));
+    if (page.last !== undefined) query.set('last', page.last);
+    return this.#metadata(call, async (signal) => {
+      const path = `tags/list${query.size === 0 ? '' : `?${query.toString()}`}`;
+      const response = await this.#ask({ method: 'GET', repository, path }, signal);
+      if (response.status !== 200) {
+        response.discard();
+        if (isAbsent(response.status)) return undefined;
+        throw this.#failure(response);
+      }
+      const tags = tagsFrom(await readAll(response, MOST_LIST_BYTES), this.name);
+      const more = nextPage(response.headers('link'), response.url) !== undefined;
+      const { last } = page;
+      // More than was asked for, or the very tag to begin after: upstream does no pages and has sent everything.
+      const everything = tags.length > (n ?? Infinity) || (last !== undefined && tags.includes(last));
+      if (!everything) return { tags, more };
+      const rest = last === undefined ? tags : tags.filter((tag) => tag > last);
+      return { tags: rest.slice(0, n), more: rest.length > (n ?? Infinity) };
+    });
+  }
+
+  referrers(repository: string, digest: Digest, call: Call): Promise<readonly ReferrerDescriptor[]> {
+    return this.#metadata(call, async (signal) => {
+      const found: ReferrerDescriptor[] = [];
+      let query: string | undefined = '';
+      for (let page = 0; query !== undefined && page < MOST_PAGES; page++) {
+        const path = `referrers/${digest}${query}`;
+        const response = await this.#ask({ method: 'GET', repository, path, accept: OCI_INDEX }, signal);
+        if (response.status !== 200 || contentTypeOf(response) !== OCI_INDEX) {
+          response.discard();
+          if (response.status === 401) return [];
+          if (response.status === 200 || NO_REFERRERS_API.has(response.status)) {
+            return await this.#taggedReferrers(repository, digest, signal);
+          }
+          throw this.#failure(response);
+        }
+        found.push(...referrersFrom(await readAll(response, MOST_LIST_BYTES), this.name));
+        query = nextPage(response.headers('link'), response.url);
+      }
+      return found;
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#parts.transport.close();
+  }
+
+  /** A registry without the API keeps referrers in an index under the tag `sha256-<hex>`. */
+  async #taggedReferrers(repository: string, digest: Digest, signal: AbortSignal): Promise<ReferrerDescriptor[]> {
+    const tag = parseTag(`${digestAlgorithm(digest)}-${digestHex(digest)}`.slice(0, 128));
+    const index = await this.#getManifest(repository, tag, signal);
+    return index?.mediaType === OCI_INDEX ? referrersFrom(index.bytes, this.name) : [];
+  }
+
+  async #getManifest(
+    repository: string,
+    reference: TagOrDigest,
+    signal: AbortSignal,
+    meter?: Meter,
+  ): Promise<RawManifest | undefined> {
+    const question = { method: 'GET', repository, path: `manifests/${reference}`, accept: MANIFEST_ACCEPT } as const;
+    const response = await this.#ask(question, signal);
+    if (response.status !== 200) {
+      response.discard();
+      if (isAbsent(response.status)) return undefined;
+      throw this.#failure(response);
+    }
+    meter?.answered();
+    const bytes = await readAll(response, MAX_MANIFEST_BYTES);
+    meter?.received(bytes.length);
+    const digest = digestOf(bytes, isDigest(reference) ? digestAlgorithm(reference) : 'sha256');
+    if (isDigest(reference) && digest !== reference) {
+      throw new AppError('UPSTREAM_INVALID', `${this.name}: the manifest sent for ${reference} is ${digest}`);
+    }
+    const said = contentTypeOf(response);
+    const mediaType = isManifestType(said) ? said : (sniffManifest(bytes) ?? said);
+    if (bytes.length === 0 || mediaType === '') {
+      throw new AppError(
+        'UPSTREAM_INVALID',
+        `${this.name}: what was sent for ${repository}:${reference} is no manifest`,
+      );
+    }
+    return { bytes, digest, size: bytes.length, mediaType, public: this.#parts.public };
+  }
+
+  /** The whole of a metadata call: its time limit, its retries. A connection is held only while one is used. */
+  #metadata<T>(call: Call, task: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { clock, random = Math.random } = this.#options;
+    return withinTime(call, clock, this.name, (signal) =>
+      withRetries(() => this.#inSlot(signal, task), { clock, signal, random }),
+    );
+  }
+
+  async #inSlot<T>(signal: AbortSignal, task: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const slot = await this.#metadataSlots.acquire(() => 'live', signal);
+    // Ends whatever the task left unread.
+    const over = new AbortController();
+    const link = linkSignals(signal, over.signal);
+    try {
+      return await task(link.signal);
+    } catch (error) {
+      over.abort(error);
+      throw error;
+    } finally {
+      link.unlink();
+      slot.release();
+    }
+  }
+
+  #ask({ method, repository, path, accept = '*/*' }: Question, signal: AbortSignal): Promise<HttpResponse> {
+    const request = { method, repository, path, headers: { accept }, lane: 'metadata', signal } as const;
+    return this.#parts.client.send(request, this.#parts.authenticator);
+  }
+
+  #failure(response: HttpResponse): AppError {
+    return failureOf(response, this.name, this.#options.clock.now());
+  }
+}
+
+/** What a HEAD says, when it says enough; undefined where only the manifest itself can tell. */
+function describedBy(head: HttpResponse, reference: TagOrDigest): Descriptor | undefined {
+  const mediaType = contentTypeOf(head);
+  const size = lengthOf(head);
+  const said = head.header('docker-content-digest') ?? '';
+  if (size === undefined || size === 0 || !isManifestType(mediaType)) return undefined;
+  if (isDigest(reference)) {
+    const agrees =
+      said === '' || said === reference || (isDigest(said) && digestAlgorithm(said) !== digestAlgorithm(reference));
+    return agrees ? { mediaType, digest: reference, size } : undefined;
+  }
+  return isDigest(said) ? { mediaType, digest: said, size } : undefined;
+}
+
+function rangeHeader(offset: number, end: number | undefined): Readonly<Record<string, string>> {
+  if (offset === 0 && end === undefined) return {};
+  return { range: `bytes=${offset}-${end === undefined ? '' : end - 1}` };
+}
+
+function credentialsOf(auth: UpstreamAuth): CredentialSource | undefined {
+  switch (auth.type) {
+    case 'anonymous':
+      return undefined;
+    case 'basic':
+      return basicCredentials(auth.username, auth.password);
+  }
+}
+
+function parseUrl({ name, url }: UpstreamOptions): URL {
+  const text = String(url);
+  const parsed = URL.canParse(text) ? new URL(text) : undefined;
+  if (!parsed || !/^https?:$/.test(parsed.protocol))
+    throw new AppError('CONFIG_INVALID', `${name}: its url is no http or https URL`);
+  if (parsed.username !== '' || parsed.password !== '' || parsed.search !== '') {
+    throw new AppError('CONFIG_INVALID', `${name}: its url must hold no credentials and no query; use auth`);
+  }
+  return parsed;
+}
