@@ -1,0 +1,100 @@
+/**
+ * Who may have which stored bytes. A repository is served a digest by a link of its own; where it has none, bytes that
+ * came through the same upstream, or that anybody could have had, are linked as soon as upstream says that this repository has
+ * them. Nothing else grants: not a manifest that names the digest, not another upstream's word.
+ */
+import type { Catalog } from '../catalog/catalog.js';
+import { abortable, SingleFlight } from '../lib/async.js';
+import type { Clock } from '../lib/clock.js';
+import { isAppError } from '../lib/errors.js';
+import type { Descriptor, Repository } from '../oci/descriptor.js';
+import type { Digest } from '../oci/digest.js';
+import { HIT, REVALIDATED, type Answered } from './outcome.js';
+import { isNoAnswer, upstreamStatus, type UpstreamEntry } from './upstream-entry.js';
+
+/** What upstream says of what the repository has; a manifest has a media type there. */
+export interface Had {
+  readonly mediaType?: string;
+}
+
+/** How upstream is asked: by HEAD of a blob or of a manifest. Undefined when the repository does not have it. */
+export type Ask = (signal: AbortSignal) => Promise<Had | undefined>;
+
+/** `unstored`: only a full, verified GET can tell. `refused`: upstream says that this repository has no such thing. */
+export type Verdict = Answered | 'unstored' | 'refused';
+
+export class Access {
+  readonly #catalog: Catalog;
+  readonly #clock: Clock;
+  readonly #signal: AbortSignal;
+  readonly #asking = new SingleFlight<boolean>();
+
+  constructor(parts: { readonly catalog: Catalog; readonly clock: Clock; readonly signal: AbortSignal }) {
+    this.#catalog = parts.catalog;
+    this.#clock = parts.clock;
+    this.#signal = parts.signal;
+  }
+
+  /** Throws what upstream's failure was when it had to be asked and there is nothing to go by without its answer. */
+  async check(
+    entry: UpstreamEntry,
+    repository: Repository,
+    digest: Digest,
+    ask: Ask,
+    signal: AbortSignal,
+  ): Promise<Verdict> {
+    const link = await this.#catalog.link(repository, digest);
+    if (!link) {
+      if (!(await this.#mayBeLinked(repository, digest))) return 'unstored';
+      return (await this.grant(repository, digest, ask, signal)) ? REVALIDATED : 'refused';
+    }
+    const { policy } = entry;
+    const age = this.#clock.now() - link.checkedAt;
+    if (!policy.credentialed || link.imported === true || age < policy.linkTtl) return HIT;
+    try {
+      return (await this.grant(repository, digest, ask, signal)) ? REVALIDATED : 'refused';
+    } catch (error) {
+      if (!isNoAnswer(error) || age >= policy.linkTtl + policy.staleIfError) throw error;
+      return { outcome: 'stale', upstreamStatus: upstreamStatus(error), age: Math.round(age / 1000) };
+    }
+  }
+
+  /** Asks upstream, and writes down what it says. Concurrent callers share the question. */
+  grant(repository: Repository, digest: Digest, ask: Ask, signal: AbortSignal): Promise<boolean> {
+    const key = `${repository.upstream} ${repository.name} ${digest}`;
+    return abortable(
+      this.#asking.run(key, async () => {
+        const had = await askOnce(ask, this.#signal);
+        if (had) await this.#catalog.grantLink(repository, digest, this.#clock.now(), had.mediaType);
+        else await this.#catalog.revokeLink(repository, digest);
+        return had !== undefined;
+      }),
+      signal,
+    );
+  }
+
+  /** Upstream has just confirmed it, in answer to another question: refreshes the link, or makes it where that is allowed. */
+  async confirm(entry: UpstreamEntry, repository: Repository, { digest, mediaType }: Descriptor): Promise<void> {
+    const link = await this.#catalog.link(repository, digest);
+    const now = this.#clock.now();
+    const due = link
+      ? link.mediaType === undefined || (entry.policy.credentialed && now - link.checkedAt >= entry.policy.linkTtl / 2)
+      : await this.#mayBeLinked(repository, digest);
+    if (due) await this.#catalog.grantLink(repository, digest, now, mediaType);
+  }
+
+  async #mayBeLinked(repository: Repository, digest: Digest): Promise<boolean> {
+    const record = await this.#catalog.blob(digest);
+    return record?.via.some((via) => via.upstream === repository.upstream || via.public) ?? false;
+  }
+}
+
+async function askOnce(ask: Ask, signal: AbortSignal): Promise<Had | undefined> {
+  try {
+    return await ask(signal);
+  } catch (error) {
+    // 403 is an answer: no.
+    if (isAppError(error, 'DENIED')) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,49 @@
+/** What a blob request is answered with, wherever the bytes come from. */
+import { Readable } from 'node:stream';
+import type { ByteRange } from '../content/blob-store.js';
+import type { Answered } from './outcome.js';
+
+export interface BlobAnswer {
+  /** Of the whole blob; undefined when upstream does not say, and then there is no range either. */
+  readonly size: number | undefined;
+  readonly answered: Answered;
+  /** What of it is sent; undefined means all. */
+  readonly range: ByteRange | undefined;
+  /** Read once. Each chunk is the consumer's until it asks for the next. */
+  readonly body: AsyncIterable<Buffer>;
+  /** Lets go of the blob, read to its end or not. Idempotent, and always to be called. */
+  readonly close: () => Promise<void>;
+}
+
+/** Chooses the bytes to send once the size is known: undefined for all. Throws RANGE_INVALID. */
+export type PickRange = (size: number) => ByteRange | undefined;
+
+export const closing = (close: () => void) => () => {
+  close();
+  return Promise.resolve();
+};
+
+export function inMemory(bytes: Buffer, answered: Answered, pick: PickRange): BlobAnswer {
+  const range = pick(bytes.length);
+  const part = range ? bytes.subarray(range.start, range.end) : bytes;
+  return { size: bytes.length, answered, range, body: once(part), close: closing(() => undefined) };
+}
+
+export async function collect(bytes: AsyncIterable<Buffer>): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of bytes) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+const once = (bytes: Buffer): AsyncIterable<Buffer> => Readable.from(bytes.length > 0 ? [bytes] : []);
+
+/** The first `count` bytes. */
+export async function* take(bytes: AsyncIterable<Buffer>, count: number): AsyncGenerator<Buffer, void, undefined> {
+  let left = count;
+  if (left <= 0) return;
+  for await (const chunk of bytes) {
+    yield chunk.length <= left ? chunk : chunk.subarray(0, left);
+    left -= chunk.length;
+    if (left <= 0) return;
+  }
+}

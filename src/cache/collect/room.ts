@@ -1,0 +1,149 @@
+/**
+ * Space on a full disk: partials go first, then the least recently pulled images. While the index itself is full it takes
+ * no writes, not even deletions; then bytes are unlinked ahead of their records, and the records follow once it has
+ * recovered. A record without bytes is a miss, so a crash in between costs nothing but that.
+ */
+import type { CatalogHealth } from '../../catalog/catalog.js';
+import type { BlobStore } from '../../content/blob-store.js';
+import type { SpoolArea } from '../../content/spool-area.js';
+import { Mutex } from '../../lib/async.js';
+import { isAppError } from '../../lib/errors.js';
+import type { Logger } from '../../lib/log.js';
+import type { Digest } from '../../oci/digest.js';
+import type { CollectedImage } from './collection.js';
+import { cascade } from './eraser.js';
+import { BATCH, evict } from './eviction.js';
+import { ImaginedEraser } from './imagined-eraser.js';
+import { Retention } from './retention.js';
+import { StoredEraser, type EraserParts } from './stored-eraser.js';
+
+/** Sees to it that so many more bytes can be written. False when not enough may go. */
+export type MakeRoom = (bytes: number) => Promise<boolean>;
+
+/** What a full index needs before it is opened again, with some to spare. */
+const INDEX_ROOM = 32 * 1024 * 1024;
+/** More than was asked for is freed, as a share of what is stored, so that the next fill need not ask again. */
+const SPARE = 0.01;
+
+/** Runs `work`, and once more if it failed for lack of space and there is some by then. */
+export async function withRoom<T>(makeRoom: MakeRoom, bytes: number, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!isAppError(error, 'STORE_FULL') || !(await makeRoom(bytes))) throw error;
+    return work();
+  }
+}
+
+export interface RoomParts extends EraserParts {
+  readonly store: BlobStore;
+  readonly spools: SpoolArea;
+  readonly eraser: StoredEraser;
+  readonly minFree: number;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+export class Room {
+  readonly #parts: RoomParts;
+  readonly #retention: Retention;
+  readonly #mutex = new Mutex();
+  /** What went while the index was full: its records are still there. */
+  #ahead: { readonly eraser: ImaginedEraser; readonly digests: Digest[] } | undefined;
+
+  constructor(parts: RoomParts) {
+    this.#parts = parts;
+    this.#retention = new Retention(parts);
+  }
+
+  /** Callers wait for each other: room that was made for one may do for the next. */
+  make(bytes: number): Promise<boolean> {
+    return this.#mutex.run(() => this.#make(bytes));
+  }
+
+  /** To be called now and then: helps a full index, and catches up with it once it has recovered. */
+  async tend(): Promise<void> {
+    const { health } = this.#parts.catalog;
+    if (health === 'full') await this.make(INDEX_ROOM);
+    else if (health === 'ready' && this.#ahead) await this.#mutex.run(() => this.#catchUp());
+  }
+
+  async #make(bytes: number): Promise<boolean> {
+    const { spools, minFree, catalog, log } = this.#parts;
+    const missing = bytes + minFree - (await spools.free());
+    if (missing <= 0) return true;
+    const wanted = missing + Math.ceil((await catalog.stored()).bytes * SPARE);
+    const fromPartials = await spools.dropPartials({ bytes: wanted });
+    const fromImages = await this.#evict(wanted - fromPartials);
+    log.info({ bytes: fromPartials + fromImages, wanted, partials: fromPartials }, 'made room');
+    return fromPartials + fromImages >= missing;
+  }
+
+  /** Resolves to the bytes freed. */
+  async #evict(wanted: number): Promise<number> {
+    const { catalog, eraser, signal } = this.#parts;
+    let freed = 0;
+    const eviction = {
+      catalog,
+      retention: this.#retention,
+      excess: () => wanted - freed,
+      gone: ({ size }: { readonly size: number | undefined }) => void (freed += size ?? 0),
+      dropped: (images: readonly CollectedImage[]) => this.#tell(images),
+      signal,
+    };
+    if (wanted <= 0 || catalog.rebuilding) return 0;
+    try {
+      if (!isFull(catalog.health)) await evict({ ...eviction, eraser });
+    } catch (error) {
+      if (!isAppError(error, 'STORE_FULL')) throw error;
+    }
+    if (isFull(catalog.health)) {
+      await evict({ ...eviction, eraser: this.#eraserAhead() });
+    }
+    return freed;
+  }
+
+  /** One until the index has recovered: it knows what has gone already. */
+  #eraserAhead(): ImaginedEraser {
+    const { catalog, store, digestLocks } = this.#parts;
+    const digests = this.#ahead?.digests ?? [];
+    const unlink = (digest: Digest) =>
+      digestLocks.run(digest, async () => {
+        // With an index that writes again, somebody may have come to need it since it was looked up.
+        if (isFull(catalog.health) && (await store.delete(digest))) digests.push(digest);
+      });
+    this.#ahead ??= { eraser: new ImaginedEraser(this.#parts, unlink), digests };
+    return this.#ahead.eraser;
+  }
+
+  /** The records of what was unlinked follow: by the usual way where nothing needs them now, else alone. */
+  async #catchUp(): Promise<void> {
+    const { catalog, eraser, store, digestLocks } = this.#parts;
+    const { eraser: ahead, digests } = this.#ahead ?? { eraser: undefined, digests: [] };
+    for (const batch of slices(ahead?.victims ?? [], BATCH)) {
+      const dropped = await eraser.dropRoots(batch);
+      await cascade(
+        dropped.map(({ root }) => root.digest),
+        { eraser, gone: () => undefined },
+      );
+    }
+    for (const digest of digests) {
+      await digestLocks.run(digest, async () => {
+        if ((await catalog.blob(digest)) && !(await store.stat(digest))) await catalog.forgetBlob(digest);
+      });
+    }
+    this.#ahead = undefined;
+  }
+
+  #tell(images: readonly CollectedImage[]): void {
+    for (const { reference, digest, bytes } of images) {
+      this.#parts.log.info({ reference, digest, bytes }, 'evicted to make room');
+    }
+  }
+}
+
+const isFull = (health: CatalogHealth): boolean => health === 'full';
+
+function* slices<T>(all: readonly T[], size: number): Iterable<readonly T[]> {
+  for (let from = 0; from < all.length; from += size) yield all.slice(from, from + size);
+}
