@@ -1,0 +1,82 @@
+/**
+ * One image goes now: its root, the tags that point to it, and whatever nothing else needs then. Stopped anywhere, what is
+ * left of it is found by the next collection.
+ */
+import { keys, prefixes, tagOf } from '../../catalog/keys.js';
+import { removeTag } from '../../catalog/tags.js';
+import type { Transaction } from '../../catalog/transaction.js';
+import { AppError } from '../../lib/errors.js';
+import type { Repository } from '../../oci/descriptor.js';
+import type { Digest } from '../../oci/digest.js';
+import { formatImageReference, type ImageReference } from '../../oci/reference.js';
+import type { Evicted } from './contents.js';
+import { cascade, type Eraser } from '../collect/eraser.js';
+import { unknownImage, type ImageReader } from './image-reader.js';
+
+export interface EvictionParts {
+  readonly reader: ImageReader;
+  /** The collector's: two that erase at once could wait for each other. */
+  readonly eraser: Eraser;
+}
+
+/** Throws IMAGE_UNKNOWN, IMAGE_PINNED, REBUILDING. */
+export async function evictImage(
+  { reader, eraser }: EvictionParts,
+  image: ImageReference,
+  signal: AbortSignal,
+): Promise<Evicted> {
+  const digest = await dropImage(reader, image);
+  const left = new Map<Digest, number>();
+  for await (const blob of reader.storedOf(digest)) left.set(blob.digest, blob.size);
+  let blobs = 0;
+  let bytes = 0;
+  await cascade([digest], {
+    eraser,
+    gone: (erased) => {
+      left.delete(erased.digest);
+      // Of what was named and never came there were edges only.
+      if (erased.size !== undefined) {
+        blobs++;
+        bytes += erased.size;
+      }
+      signal.throwIfAborted();
+    },
+  });
+  const keptBytes = [...left.values()].reduce((sum, size) => sum + size, 0);
+  return { digest, blobs, bytes, keptBlobs: left.size, keptBytes };
+}
+
+/** In one turn, so that no pin and no tag comes in between. Its bytes may be gone already. */
+function dropImage(reader: ImageReader, image: ImageReference): Promise<Digest> {
+  const repository = reader.repositoryOf(image);
+  const { catalog } = reader;
+  return catalog.turn(async (tx) => {
+    if (catalog.rebuilding) throw new AppError('REBUILDING', 'nothing is deleted while the index is being rebuilt');
+    const { tag } = image;
+    const digest = image.digest ?? (tag && (await tx.get(keys.tag(repository, tag)))?.digest);
+    if (digest === undefined) throw unknownImage(image);
+    if (!(await tx.get(keys.root(digest, repository)))) throw await notAnImage(reader, image, digest);
+    if (await isPinned(tx, digest, repository)) {
+      const about = formatImageReference(image);
+      throw new AppError('IMAGE_PINNED', `${about} is pinned; unpin it first`, { about });
+    }
+    for await (const [key, pointer] of tx.scan(prefixes.tagsOf(repository))) {
+      if (pointer.digest === digest) await removeTag(tx, repository, tagOf(key));
+    }
+    tx.delete(keys.root(digest, repository));
+    return digest;
+  });
+}
+
+async function isPinned(tx: Transaction, digest: Digest, repository: Repository): Promise<boolean> {
+  for await (const _ of tx.scan(prefixes.pinsIn(digest, repository))) return true;
+  return false;
+}
+
+async function notAnImage(reader: ImageReader, image: ImageReference, digest: Digest): Promise<AppError> {
+  for await (const parent of reader.catalog.parentsOf(digest)) {
+    const about = formatImageReference(image);
+    return new AppError('IMAGE_UNKNOWN', `${about} is only a part of ${parent}; evict that`, { about });
+  }
+  return unknownImage(image);
+}
