@@ -1,0 +1,75 @@
+/** How each upstream is doing, for operators. What is listed is known without asking; the doctor asks. */
+import type { WatchedUpstream } from '../../upstream/probe.js';
+
+export interface RateLimit {
+  /** Pulls that the upstream allows in `window` seconds, and how many it said are left. */
+  readonly limit: number;
+  readonly remaining?: number | undefined;
+  readonly window?: number | undefined;
+  /** Whom it counts: an address or an account's id. */
+  readonly source?: string | undefined;
+  /** Milliseconds since the epoch. */
+  readonly seenAt: number;
+}
+
+export interface UpstreamState {
+  readonly name: string;
+  /** Without user and query. */
+  readonly url: string;
+  readonly aliases: readonly string[];
+  readonly default: boolean;
+  /** Whether it is asked with credentials of ours. */
+  readonly credentialed: boolean;
+  /** `open`: it kept failing and is left alone for a while. */
+  readonly breaker: 'closed' | 'open' | 'half-open';
+  readonly rateLimit?: RateLimit | undefined;
+  /** Bodies under way, the most there may be, and how many wait for a turn. */
+  readonly activeBodies: number;
+  readonly maxBodies: number;
+  readonly waitingBodies: number;
+}
+
+/** What the doctor found. */
+export interface Finding {
+  readonly part: 'config' | 'disk' | 'index' | 'upstream';
+  /** The upstream's name; undefined for the other parts. */
+  readonly upstream?: string | undefined;
+  /** A word: `reachable`, `auth`, `realm`, `range`, `rate-limit`, `space`, `writable`, `state`, … */
+  readonly check: string;
+  readonly result: 'ok' | 'warning' | 'failed' | 'skipped';
+  /** A line: what was seen. */
+  readonly message: string;
+  /** A line: what to do about it; for `warning` and `failed`. */
+  readonly advice?: string | undefined;
+}
+
+export interface Upstreams {
+  /** In the order of the configuration. */
+  list(): Promise<readonly UpstreamState[]>;
+  /** Looks at configuration, disk and index, then at the named upstreams (all without names). Throws NAME_UNKNOWN. */
+  diagnose(names: readonly string[], signal: AbortSignal): AsyncIterable<Finding>;
+}
+
+export interface ConfiguredUpstream {
+  readonly upstream: WatchedUpstream;
+  readonly aliases: readonly string[];
+  readonly default: boolean;
+}
+
+export function stateOf({ upstream, aliases, default: isDefault }: ConfiguredUpstream): UpstreamState {
+  const { name, url, credentialed } = upstream;
+  const { breaker, rateLimit } = upstream.status();
+  const { active, most, waiting } = upstream.bodies();
+  return {
+    name,
+    url,
+    aliases,
+    default: isDefault,
+    credentialed,
+    breaker,
+    rateLimit,
+    activeBodies: active,
+    maxBodies: most,
+    waitingBodies: waiting,
+  };
+}
