@@ -1,0 +1,44 @@
+/** GET and HEAD of /v2/<name>/blobs/<digest>. */
+import type { PullThrough } from '../cache/pull-through.js';
+import type { Repository } from '../oci/descriptor.js';
+import { parseDigest } from '../oci/digest.js';
+import { rangePicker } from './range.js';
+import type { Asked, Reply } from './reply.js';
+
+export async function blob(
+  cache: PullThrough,
+  repository: Repository,
+  reference: string,
+  asked: Asked,
+): Promise<Reply> {
+  const digest = parseDigest(reference);
+  const etag = `"${digest}"`;
+  const pick = rangePicker(asked.range, asked.ifRange, etag);
+  const common = {
+    'Content-Type': 'application/octet-stream',
+    'Docker-Content-Digest': digest,
+    'Accept-Ranges': 'bytes',
+    ETag: etag,
+  };
+  const length = (bytes: number | undefined) => (bytes === undefined ? {} : { 'Content-Length': bytes });
+
+  if (asked.head) {
+    const { size, answered } = await cache.headBlob(repository, digest, asked.signal);
+    return { status: 200, headers: { ...common, ...length(size) }, answered, digest };
+  }
+  const { size, range, answered, body, close } = await cache.blob(repository, digest, pick, asked.signal);
+  const streamed = { stream: body, close };
+  if (!range || size === undefined)
+    return { status: 200, headers: { ...common, ...length(size) }, body: streamed, answered, digest };
+  return {
+    status: 206,
+    headers: {
+      ...common,
+      ...length(range.end - range.start),
+      'Content-Range': `bytes ${range.start}-${range.end - 1}/${size}`,
+    },
+    body: streamed,
+    answered,
+    digest,
+  };
+}

@@ -1,0 +1,39 @@
+/** GET and HEAD of /v2/<name>/manifests/<reference>. */
+import type { PullThrough } from '../cache/pull-through.js';
+import { AppError } from '../lib/errors.js';
+import type { Repository } from '../oci/descriptor.js';
+import { parseTagOrDigest } from '../oci/reference.js';
+import type { Asked, Reply } from './reply.js';
+
+export async function manifest(
+  cache: PullThrough,
+  repository: Repository,
+  reference: string,
+  asked: Asked,
+): Promise<Reply> {
+  const wanted = parseTagOrDigest(reference);
+  const { descriptor, bytes, answered } = await cache.manifest(
+    repository,
+    wanted,
+    asked.head ? 'headers' : 'body',
+    asked.signal,
+  );
+  const { digest, mediaType, size } = descriptor;
+  if (!asked.head && !bytes) throw new AppError('INTERNAL', 'the manifest has no bytes');
+  return {
+    status: 200,
+    headers: {
+      'Content-Type': mediaType,
+      'Content-Length': size,
+      'Docker-Content-Digest': digest,
+      ETag: `"${digest}"`,
+      ...(answered.outcome === 'stale' && {
+        Age: answered.age ?? 0,
+        Warning: '110 - "upstream could not confirm this tag"',
+      }),
+    },
+    body: asked.head ? undefined : bytes,
+    answered,
+    digest,
+  };
+}

@@ -1,0 +1,105 @@
+/**
+ * Streams a body to a client at the client's own pace. The next chunk is asked for when the last one has left, so memory per
+ * reader is bounded; who reads slower than 1 KiB/s is cut, so readers that never read cannot pile up.
+ */
+import type { ServerResponse } from 'node:http';
+import type { Clock } from '../lib/clock.js';
+import { AppError } from '../lib/errors.js';
+
+const KiB = 1024;
+
+/** Least rate of a reader, in bytes a second, and how long it may take for what is less than half a minute's worth. */
+const LEAST_RATE = KiB;
+const PATIENCE_MS = 30_000;
+const CHECK_MS = 5_000;
+
+/** A write this slow shows a slow reader; from then on it gets little pieces, whose progress can be told. */
+const SLOW_MS = 5_000;
+const SLOW_PIECE = 30 * KiB;
+const PIECE = 256 * KiB;
+
+/** Body bytes that have left, as far as the operating system has taken them. */
+export interface Sent {
+  bytes: number;
+}
+
+interface PendingWrite {
+  readonly response: ServerResponse;
+  readonly deadline: number;
+}
+
+export class Sender {
+  readonly #clock: Clock;
+  readonly #pending = new Set<PendingWrite>();
+  readonly #stop: () => void;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#stop = clock.every(CHECK_MS, () => this.#cutStalled());
+  }
+
+  /**
+   * Writes all of `body` and ends the response. `begin` writes the head, once there is a first byte to go with it: what
+   * fails before can still be answered with an error. Rejects when the client left, was cut, or the body broke; the
+   * response is then not ended.
+   */
+  async send(response: ServerResponse, body: AsyncIterable<Buffer>, begin: () => void, sent: Sent): Promise<void> {
+    let piece = PIECE;
+    let begun = false;
+    for await (const chunk of body) {
+      if (!begun) begin();
+      begun = true;
+      for (let at = 0; at < chunk.length;) {
+        const part = chunk.subarray(at, at + piece);
+        const took = await this.#write(response, part);
+        at += part.length;
+        sent.bytes += part.length;
+        if (took > SLOW_MS) piece = SLOW_PIECE;
+      }
+    }
+    if (!begun) begin();
+    if (response.destroyed) return;
+    await new Promise<void>((resolve) => {
+      // A client that has all it was promised may leave before it is told that this was all.
+      response.once('close', resolve);
+      response.end(resolve);
+    });
+  }
+
+  close(): void {
+    this.#stop();
+  }
+
+  /** Resolves with the milliseconds it took, once the memory of `bytes` is free again. */
+  #write(response: ServerResponse, bytes: Buffer): Promise<number> {
+    if (response.destroyed) return Promise.reject(gone());
+    const began = this.#clock.monotonic();
+    const pending = { response, deadline: began + Math.max(PATIENCE_MS, (bytes.length / LEAST_RATE) * 1000) };
+    return new Promise((resolve, reject) => {
+      this.#pending.add(pending);
+      // A write that is queued when the socket is destroyed may never be called back.
+      const onClose = () => settle(gone());
+      const settle = (error: Error | null | undefined) => {
+        this.#pending.delete(pending);
+        response.off('close', onClose);
+        if (error) reject(error instanceof AppError ? error : gone(error));
+        else resolve(this.#clock.monotonic() - began);
+      };
+      response.once('close', onClose);
+      response.write(bytes, settle);
+    });
+  }
+
+  #cutStalled(): void {
+    const now = this.#clock.monotonic();
+    for (const { response, deadline } of this.#pending) if (now > deadline) response.destroy();
+  }
+}
+
+/** Ends the response with a whole body, or with none. What is cut counts as not sent at all. */
+export function sendWhole(response: ServerResponse, body: Buffer | undefined, sent: Sent): void {
+  if (!body) response.end();
+  else response.end(body, () => (sent.bytes += body.length));
+}
+
+const gone = (cause?: Error): AppError => new AppError('CANCELLED', 'the client left', { cause });

@@ -1,0 +1,325 @@
+/**
+ * The registry's HTTP server: limits, one reply for each request, one access-log line for each reply. Handlers return a
+ * `Reply` or throw; this is the one place that writes either. Headers of clients are never forwarded, and nothing
+ * is keyed by them.
+ */
+import { randomBytes } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Server as TlsServer } from 'node:https';
+import type { PullThrough } from '../cache/pull-through.js';
+import type { AnsweredPull, Kind } from '../cache/statistics/statistics.js';
+import type { Clock } from '../lib/clock.js';
+import { AppError, ERRORS, toAppError } from '../lib/errors.js';
+import type { Logger } from '../lib/log.js';
+import type { Repository } from '../oci/descriptor.js';
+import { blob } from './blobs.js';
+import type { ClientAuth } from './client-auth.js';
+import { cacheStatus, errorCacheStatus } from './cache-status.js';
+import { manifest } from './manifests.js';
+import { nameRepository, type UpstreamNames } from './naming.js';
+import { UnsatisfiableRange } from './range.js';
+import { referrers } from './referrers.js';
+import { json, type Asked, type Reply } from './reply.js';
+import { route } from './router.js';
+import { Sender, sendWhole, type Sent } from './send.js';
+import { tags } from './tags.js';
+import { followTls, readTls, type TlsPaths } from './tls-files.js';
+
+const MOST_CONNECTIONS = 16_384;
+const MOST_CONNECTIONS_PER_ADDRESS = 4_096;
+
+const LIMITS = {
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  keepAliveTimeout: 65_000,
+  connectionsCheckingInterval: 5_000,
+  maxHeaderSize: 16_384,
+};
+
+export interface RegistryServerParts {
+  readonly cache: PullThrough;
+  readonly names: UpstreamNames;
+  /** Undefined: everybody may pull. */
+  readonly auth?: ClientAuth | undefined;
+  readonly tls?: TlsPaths | undefined;
+  /** Called once for each pull that was answered with 200 or 206, when the answer has ended, complete or not. */
+  readonly onAnswered?: ((pull: AnsweredPull) => void) | undefined;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** What is known of a request while it is answered; becomes its log line. */
+interface Entry {
+  readonly id: string;
+  readonly began: number;
+  repository: Repository | undefined;
+  reference: string | undefined;
+  error: AppError | undefined;
+  /** Of what, when it asks for a manifest or blob. */
+  pull: Kind | undefined;
+  readonly sent: Sent;
+}
+
+export class RegistryServer {
+  readonly #cache: PullThrough;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #server: Server | TlsServer;
+  readonly #auth: ClientAuth | undefined;
+  readonly #onAnswered: RegistryServerParts['onAnswered'];
+  readonly #stopTls: () => void;
+  readonly #sender: Sender;
+  readonly #connections = new Map<string, number>();
+  readonly #run = randomBytes(4).toString('hex');
+  #names: UpstreamNames;
+  #requests = 0;
+
+  private constructor(parts: RegistryServerParts, certificate: { cert: Buffer; key: Buffer } | undefined) {
+    this.#cache = parts.cache;
+    this.#names = parts.names;
+    this.#auth = parts.auth;
+    this.#onAnswered = parts.onAnswered;
+    this.#clock = parts.clock;
+    this.#log = parts.log;
+    this.#sender = new Sender(parts.clock);
+    const answer = (request: IncomingMessage, response: ServerResponse) => void this.#answer(request, response);
+    if (certificate && parts.tls) {
+      const server = createTlsServer({ ...LIMITS, ...certificate, minVersion: 'TLSv1.2' }, answer);
+      this.#stopTls = followTls(server, parts.tls, parts.clock, parts.log);
+      this.#server = server;
+    } else {
+      this.#stopTls = () => undefined;
+      this.#server = createServer(LIMITS, answer);
+    }
+    this.#server.maxConnections = MOST_CONNECTIONS;
+    this.#server.on('connection', (socket: Socket) => this.#count(socket));
+    this.#server.on('clientError', (error: Error, socket: Socket) => refuse(error, socket));
+  }
+
+  /** Throws the system error of `listen` (EADDRINUSE, EACCES, …), or of certificate files that cannot be read. */
+  static async open(
+    parts: RegistryServerParts,
+    listen: { readonly host: string; readonly port: number },
+  ): Promise<RegistryServer> {
+    const registry = new RegistryServer(parts, parts.tls && (await readTls(parts.tls)));
+    await new Promise<void>((resolve, reject) => {
+      registry.#server.once('error', reject);
+      registry.#server.listen({ ...listen, backlog: 4096 }, () => {
+        registry.#server.off('error', reject);
+        registry.#server.on('error', (error) => parts.log.error({ err: error }, 'registry listener'));
+        resolve();
+      });
+    });
+    return registry;
+  }
+
+  get address(): AddressInfo {
+    const address = this.#server.address();
+    if (address === null || typeof address === 'string') throw new AppError('INTERNAL', 'the registry does not listen');
+    return address;
+  }
+
+  replaceNames(names: UpstreamNames): void {
+    this.#names = names;
+  }
+
+  /** Takes no new connections, lets answers under way finish until `deadline` is aborted, then cuts them. */
+  async close(deadline: AbortSignal): Promise<void> {
+    const cut = () => this.#server.closeAllConnections();
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#server.closeIdleConnections();
+    if (deadline.aborted) cut();
+    else deadline.addEventListener('abort', cut, { once: true });
+    await closed;
+    deadline.removeEventListener('abort', cut);
+    this.#sender.close();
+    this.#stopTls();
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const entry: Entry = {
+      id: `${this.#run}-${(++this.#requests).toString(36)}`,
+      began: this.#clock.monotonic(),
+      repository: undefined,
+      reference: undefined,
+      error: undefined,
+      pull: undefined,
+      sent: { bytes: 0 },
+    };
+    const leaving = new AbortController();
+    let reply: Reply | undefined;
+    response.once('close', () => {
+      if (!response.writableFinished) leaving.abort(new AppError('CANCELLED', 'the client left'));
+      this.#tell(request, response, entry, reply);
+      this.#logLine(request, response, entry, reply);
+    });
+    response.setHeader('X-Request-Id', entry.id);
+    // What follows a body that nobody reads could be taken for the next request.
+    if (request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0) {
+      response.setHeader('Connection', 'close');
+    }
+    try {
+      reply = await this.#reply(request, entry, leaving.signal);
+      await this.#write(response, reply, entry.sent);
+    } catch (error) {
+      entry.error = toAppError(error);
+      if (entry.error.code === 'INTERNAL') this.#log.error({ id: entry.id, err: error }, 'request failed');
+      this.#writeError(request, response, entry.error, entry.sent);
+    }
+  }
+
+  async #reply(request: IncomingMessage, entry: Entry, signal: AbortSignal): Promise<Reply> {
+    const { method, headers, url = '/' } = request;
+    const at = url.indexOf('?');
+    const path = at < 0 ? url : url.slice(0, at);
+    const query = new URLSearchParams(at < 0 ? '' : url.slice(at));
+    if (method !== 'GET' && method !== 'HEAD')
+      throw new AppError('UNSUPPORTED', 'this mirror is read-only: push to the registry itself');
+    await this.#auth?.check(headers.authorization, request.socket.remoteAddress ?? '');
+    const wanted = route(path);
+    if (wanted.kind === 'ping') return json({}, { 'Cache-Status': 'cistern; hit' });
+
+    const ns = query.get('ns') ?? undefined;
+    const repository = nameRepository(this.#names, { ns, prefix: wanted.prefix, path: wanted.name });
+    entry.repository = repository;
+    const asked: Asked = {
+      head: method === 'HEAD',
+      query,
+      range: headers.range,
+      ifRange: header(headers['if-range']),
+      signal,
+    };
+    switch (wanted.kind) {
+      case 'manifest':
+        entry.reference = wanted.reference;
+        entry.pull = 'manifests';
+        return manifest(this.#cache, repository, wanted.reference, asked);
+      case 'blob':
+        entry.reference = wanted.digest;
+        entry.pull = 'blobs';
+        return blob(this.#cache, repository, wanted.digest, asked);
+      case 'tags':
+        return tags(this.#cache, repository, path, asked);
+      case 'referrers':
+        entry.reference = wanted.digest;
+        return referrers(this.#cache, repository, wanted.digest, asked);
+    }
+  }
+
+  async #write(response: ServerResponse, { status, headers, body, answered }: Reply, sent: Sent): Promise<void> {
+    const streamed = body !== undefined && !Buffer.isBuffer(body);
+    try {
+      if (response.destroyed) throw new AppError('CANCELLED', 'the client left');
+      // A body that is not as long as announced is an error here, not a surprise there.
+      response.strictContentLength = true;
+      const begin = () => {
+        common(response, answered ? cacheStatus(answered) : 'cistern; fwd=bypass');
+        response.writeHead(status, headers);
+      };
+      if (streamed) {
+        await this.#sender.send(response, body.stream, begin, sent);
+      } else {
+        begin();
+        sendWhole(response, response.req.method === 'HEAD' ? undefined : body, sent);
+      }
+    } finally {
+      if (streamed) await body.close();
+    }
+  }
+
+  /** Never into a body that has begun: then the connection is cut, so that nobody takes it for complete. */
+  #writeError(request: IncomingMessage, response: ServerResponse, error: AppError, sent: Sent): void {
+    if (response.headersSent || response.destroyed) {
+      response.destroy();
+      return;
+    }
+    const { http, registry } = ERRORS[error.code];
+    const body = Buffer.from(
+      JSON.stringify({ errors: [{ code: registry, message: error.message, detail: { reason: error.code } }] }),
+    );
+    common(response, errorCacheStatus(error));
+    if (error instanceof UnsatisfiableRange) response.setHeader('Content-Range', `bytes */${error.size}`);
+    if (http === 401) response.setHeader('WWW-Authenticate', 'Basic realm="cistern", charset="UTF-8"');
+    if (http === 405) response.setHeader('Allow', 'GET, HEAD');
+    if (http === 429 || error.retryAfter !== undefined)
+      response.setHeader('Retry-After', Math.ceil(error.retryAfter ?? 30));
+    response.writeHead(http, { 'Content-Type': 'application/json', 'Content-Length': body.length });
+    sendWhole(response, request.method === 'HEAD' ? undefined : body, sent);
+  }
+
+  #tell(request: IncomingMessage, response: ServerResponse, entry: Entry, reply: Reply | undefined): void {
+    // An answer that failed before its head was sent became an error.
+    if (!reply?.answered || !entry.pull || !entry.repository || !response.headersSent || response.statusCode >= 300)
+      return;
+    this.#onAnswered?.({
+      repository: entry.repository,
+      kind: entry.pull,
+      head: request.method === 'HEAD',
+      outcome: reply.answered.outcome,
+      bytes: entry.sent.bytes,
+    });
+  }
+
+  #logLine(request: IncomingMessage, response: ServerResponse, entry: Entry, reply: Reply | undefined): void {
+    const complete = response.writableFinished;
+    const fields = {
+      id: entry.id,
+      client: request.socket.remoteAddress,
+      method: request.method,
+      upstream: entry.repository?.upstream,
+      repository: entry.repository?.name,
+      reference: entry.reference,
+      digest: reply?.digest,
+      status: response.headersSent ? response.statusCode : undefined,
+      outcome: entry.error?.code ?? reply?.answered?.outcome,
+      bytes: entry.sent.bytes,
+      durationMs: Math.round(this.#clock.monotonic() - entry.began),
+      ...(!complete && { cut: true }),
+    };
+    if (entry.error && ERRORS[entry.error.code].http >= 500) this.#log.warn({ ...fields, err: entry.error }, 'request');
+    else this.#log.info(fields, 'request');
+  }
+
+  #count(socket: Socket): void {
+    const address = socket.remoteAddress ?? '';
+    const open = (this.#connections.get(address) ?? 0) + 1;
+    if (open > MOST_CONNECTIONS_PER_ADDRESS) {
+      socket.destroy();
+      return;
+    }
+    this.#connections.set(address, open);
+    socket.setNoDelay(true);
+    socket.once('close', () => {
+      const left = (this.#connections.get(address) ?? 1) - 1;
+      if (left > 0) this.#connections.set(address, left);
+      else this.#connections.delete(address);
+    });
+  }
+}
+
+function common(response: ServerResponse, status: string): void {
+  response.setHeader('Docker-Distribution-Api-Version', 'registry/2.0');
+  response.setHeader('Cache-Status', status);
+  const ns = new URLSearchParams(response.req.url?.split('?', 2)[1]).get('ns');
+  // Only what a header may hold; the value comes from the client.
+  if (ns !== null && /^[\w.:-]{1,255}$/.test(ns)) response.setHeader('OCI-Namespace', ns);
+}
+
+const header = (value: string | string[] | undefined): string | undefined => (Array.isArray(value) ? value[0] : value);
+
+/** What is no HTTP: answered so that a person sees why, and closed. */
+function refuse(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const status =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? '431 Request Header Fields Too Large'
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? '408 Request Timeout'
+        : '400 Bad Request';
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}

@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import { createServer, get, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { describe, it, type TestContext } from 'node:test';
+import { systemClock, type Clock } from '../../src/lib/clock.js';
+import { isAppError } from '../../src/lib/errors.js';
+import { Sender } from '../../src/registry/send.js';
+
+const MiB = 1024 * 1024;
+
+/** One answer by `answer`, and the client's side of it. */
+async function exchange(t: TestContext, answer: (response: ServerResponse) => void): Promise<IncomingMessage> {
+  const server = createServer((_request, response) => answer(response)).listen(0, '127.0.0.1');
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  await once(server, 'listening');
+  const request = get({ port: (server.address() as AddressInfo).port, host: '127.0.0.1' });
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  return response;
+}
+
+async function* chunksOf(...chunks: Buffer[]): AsyncGenerator<Buffer> {
+  for (const chunk of chunks) yield await Promise.resolve(chunk);
+}
+
+describe('sending a body', () => {
+  it('gives every byte once, also when a slow reader gets smaller pieces in the middle of a chunk', async (t) => {
+    // Each look at the clock is ten seconds later, so every write looks slow.
+    let now = 0;
+    const slow: Clock = { ...systemClock, monotonic: () => (now += 10_000), every: () => () => undefined };
+    const chunks = [randomBytes(MiB), randomBytes(300_000), randomBytes(1)];
+    const response = await exchange(
+      t,
+      (to) => void new Sender(slow).send(to, chunksOf(...chunks), () => undefined, { bytes: 0 }),
+    );
+    const received: Buffer[] = [];
+    for await (const chunk of response) received.push(chunk as Buffer);
+    assert.deepEqual(Buffer.concat(received), Buffer.concat(chunks));
+  });
+
+  it('cuts a reader that does not read, once its time is over', async (t) => {
+    let check = (): void => assert.fail('never checked');
+    let now = 0;
+    const clock: Clock = { ...systemClock, monotonic: () => now, every: (_ms, fn) => ((check = fn), () => undefined) };
+    const sender = new Sender(clock);
+    // More than all socket buffers together hold.
+    const endless = async function* () {
+      for (;;) yield await Promise.resolve(Buffer.alloc(MiB));
+    };
+    let asked = 0;
+    const counted = async function* () {
+      for await (const chunk of endless()) {
+        asked++;
+        yield chunk;
+      }
+    };
+    let sending: Promise<void> | undefined;
+    const response = await exchange(t, (to) => {
+      sending = sender.send(to, counted(), () => undefined, { bytes: 0 });
+    });
+    response.pause();
+    const closed = new Promise((resolve) => response.once('close', resolve));
+    response.on('error', () => undefined);
+    for (let before = -1; before !== asked;) {
+      before = asked;
+      await systemClock.sleep(100);
+    }
+    check();
+    assert.equal(response.destroyed, false, 'it still has time');
+    now += 300_000;
+    check();
+    await assert.rejects(sending!, (error) => isAppError(error, 'CANCELLED'));
+    response.resume();
+    await closed;
+    assert.equal(response.complete, false);
+  });
+
+  it('writes the head with the first byte, so that a failure before it can still be an error', async (t) => {
+    const broken = { [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(new Error('no first byte')) }) };
+    const response = await exchange(t, (to) => {
+      new Sender(systemClock)
+        .send(to, broken, () => to.writeHead(200), { bytes: 0 })
+        .catch(() => {
+          to.writeHead(502);
+          to.end();
+        });
+    });
+    assert.equal(response.statusCode, 502);
+  });
+
+  it('stops reading the source when the client leaves', async (t) => {
+    let ended = false;
+    const source = async function* () {
+      try {
+        for (;;) yield await Promise.resolve(Buffer.alloc(MiB));
+      } finally {
+        ended = true;
+      }
+    };
+    let sending: Promise<void> | undefined;
+    const response = await exchange(t, (to) => {
+      sending = new Sender(systemClock).send(to, source(), () => undefined, { bytes: 0 });
+    });
+    response.destroy();
+    await assert.rejects(sending!, (error) => isAppError(error, 'CANCELLED'));
+    assert.ok(ended);
+  });
+});
