@@ -1,0 +1,23 @@
+// Original file: proto/cistern/v1/garbage_collection.proto
+
+export const CollectionPhase = {
+  COLLECTION_PHASE_UNSPECIFIED: 'COLLECTION_PHASE_UNSPECIFIED',
+  COLLECTION_PHASE_PLAN: 'COLLECTION_PHASE_PLAN',
+  COLLECTION_PHASE_IMAGES: 'COLLECTION_PHASE_IMAGES',
+  COLLECTION_PHASE_SWEEP: 'COLLECTION_PHASE_SWEEP',
+  COLLECTION_PHASE_LEFTOVERS: 'COLLECTION_PHASE_LEFTOVERS',
+} as const;
+
+export type CollectionPhase =
+  | 'COLLECTION_PHASE_UNSPECIFIED'
+  | 0
+  | 'COLLECTION_PHASE_PLAN'
+  | 1
+  | 'COLLECTION_PHASE_IMAGES'
+  | 2
+  | 'COLLECTION_PHASE_SWEEP'
+  | 3
+  | 'COLLECTION_PHASE_LEFTOVERS'
+  | 4
+
+export type CollectionPhase__Output = typeof CollectionPhase[keyof typeof CollectionPhase]

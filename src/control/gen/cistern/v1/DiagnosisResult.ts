@@ -1,0 +1,23 @@
+// Original file: proto/cistern/v1/upstreams.proto
+
+export const DiagnosisResult = {
+  DIAGNOSIS_RESULT_UNSPECIFIED: 'DIAGNOSIS_RESULT_UNSPECIFIED',
+  DIAGNOSIS_RESULT_OK: 'DIAGNOSIS_RESULT_OK',
+  DIAGNOSIS_RESULT_WARNING: 'DIAGNOSIS_RESULT_WARNING',
+  DIAGNOSIS_RESULT_FAILED: 'DIAGNOSIS_RESULT_FAILED',
+  DIAGNOSIS_RESULT_SKIPPED: 'DIAGNOSIS_RESULT_SKIPPED',
+} as const;
+
+export type DiagnosisResult =
+  | 'DIAGNOSIS_RESULT_UNSPECIFIED'
+  | 0
+  | 'DIAGNOSIS_RESULT_OK'
+  | 1
+  | 'DIAGNOSIS_RESULT_WARNING'
+  | 2
+  | 'DIAGNOSIS_RESULT_FAILED'
+  | 3
+  | 'DIAGNOSIS_RESULT_SKIPPED'
+  | 4
+
+export type DiagnosisResult__Output = typeof DiagnosisResult[keyof typeof DiagnosisResult]

@@ -1,0 +1,30 @@
+// Original file: proto/cistern/v1/upstreams.proto
+
+import type { BreakerState as _cistern_v1_BreakerState, BreakerState__Output as _cistern_v1_BreakerState__Output } from '../../cistern/v1/BreakerState.js';
+import type { RateLimit as _cistern_v1_RateLimit, RateLimit__Output as _cistern_v1_RateLimit__Output } from '../../cistern/v1/RateLimit.js';
+
+export interface Upstream {
+  'name'?: (string);
+  'url'?: (string);
+  'aliases'?: (string)[];
+  'default'?: (boolean);
+  'credentialed'?: (boolean);
+  'breaker'?: (_cistern_v1_BreakerState);
+  'rateLimit'?: (_cistern_v1_RateLimit | null);
+  'activeBodies'?: (number);
+  'maxBodies'?: (number);
+  'waitingBodies'?: (number);
+}
+
+export interface Upstream__Output {
+  'name': (string);
+  'url': (string);
+  'aliases': (string)[];
+  'default': (boolean);
+  'credentialed': (boolean);
+  'breaker': (_cistern_v1_BreakerState__Output);
+  'rateLimit': (_cistern_v1_RateLimit__Output | null);
+  'activeBodies': (number);
+  'maxBodies': (number);
+  'waitingBodies': (number);
+}
