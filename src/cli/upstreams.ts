@@ -1,0 +1,50 @@
+/** `cistern upstreams`: how each upstream is doing, as the daemon knows it without asking them. */
+import type { RateLimit__Output } from '../control/gen/cistern/v1/RateLimit.js';
+import type { Upstream__Output } from '../control/gen/cistern/v1/Upstream.js';
+import { upstreams as methods } from './client.js';
+import { ago, iso, table, word } from './format.js';
+import { toJson, type ExitCode, type Terminal } from './output.js';
+import { withDaemon, type SessionOptions } from './session.js';
+
+export function upstreams(options: SessionOptions, terminal: Terminal): Promise<ExitCode> {
+  return withDaemon(options, terminal, async (client) => {
+    const answer = await client.ask(methods.ListUpstreams, {});
+    if (options.output === 'json') {
+      terminal.out(toJson(answer.upstreams.map(upstreamJson)));
+      return 0;
+    }
+    const rows = answer.upstreams.map((upstream) => [
+      upstream.default ? `${upstream.name} (default)` : upstream.name,
+      upstream.url,
+      stateOf(upstream),
+      `${upstream.activeBodies}/${upstream.maxBodies}`,
+      upstream.waitingBodies,
+      upstream.rateLimit === null ? '' : limitLine(upstream.rateLimit),
+    ]);
+    terminal.out(table(['UPSTREAM', 'URL', 'STATE', 'FETCHING', 'WAITING', 'RATE LIMIT'], rows));
+    return 0;
+  });
+}
+
+/** What a breaker's state means for whoever pulls. */
+function stateOf({ breaker }: Upstream__Output): string {
+  if (breaker === 'BREAKER_STATE_OPEN') return 'failing';
+  return breaker === 'BREAKER_STATE_HALF_OPEN' ? 'trying again' : 'ok';
+}
+
+function limitLine({ limit, remaining, windowSeconds, seenAt }: RateLimit__Output): string {
+  const window = windowSeconds === undefined ? '' : ` in ${Math.round(windowSeconds / 360) / 10} h`;
+  return `${remaining ?? '?'} of ${limit} left${window}, ${ago(seenAt)}`;
+}
+
+const upstreamJson = ({ breaker, rateLimit, ...upstream }: Upstream__Output) => ({
+  ...upstream,
+  breaker: word('BREAKER_STATE', breaker),
+  rateLimit: rateLimit && {
+    limit: rateLimit.limit,
+    remaining: rateLimit.remaining ?? null,
+    windowSeconds: rateLimit.windowSeconds ?? null,
+    source: rateLimit.source === '' ? null : rateLimit.source,
+    seenAt: iso(rateLimit.seenAt),
+  },
+});

@@ -1,0 +1,369 @@
+/**
+ * The composition root: the only file that names engines. Parts start in order, each on what came before it, and stop
+ * in reverse; every step of a stop runs, also when one before it failed.
+ */
+import { mkdir, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import picomatch from 'picomatch';
+import { Metrics } from './admin/metrics.js';
+import { AdminServer } from './admin/server.js';
+import { overall, statusPage } from './admin/status-page.js';
+import { GarbageCollector } from './cache/collect/collector.js';
+import { Doctor } from './cache/doctor/doctor.js';
+import { Prefetcher } from './cache/prefetch/prefetcher.js';
+import type { PrefetchSpec } from './cache/prefetch/prefetch.js';
+import { PullThrough } from './cache/pull-through.js';
+import { StoredContents } from './cache/contents/stored-contents.js';
+import { StoredEraser } from './cache/collect/stored-eraser.js';
+import { StatisticsLedger, type Statistics } from './cache/statistics/statistics.js';
+import type { UpstreamEntry } from './cache/upstream-entry.js';
+import type { ConfiguredUpstream, Upstreams as WatchedUpstreams } from './cache/doctor/upstream-states.js';
+import { openCatalog } from './catalog/open-catalog.js';
+import type { Config, UpstreamConfig } from './config/schema.js';
+import { ControlServer } from './control/server.js';
+import { FilesystemBlobStore } from './content/filesystem-blob-store.js';
+import { Rehasher } from './content/rehash.js';
+import { ReadBudget } from './content/read-budget.js';
+import { SpoolArea } from './content/spool-area.js';
+import { survey } from './content/survey.js';
+import { KeyedMutex } from './lib/async.js';
+import { systemClock } from './lib/clock.js';
+import type { Logger } from './lib/log.js';
+import { Undo } from './lib/undo.js';
+import { version } from './lib/version.js';
+import { DirectoryLock } from './metadata/directory-lock.js';
+import { parseImagePattern } from './oci/image-pattern.js';
+import type { Digest } from './oci/digest.js';
+import { ClientAuth } from './registry/client-auth.js';
+import type { UpstreamNames } from './registry/naming.js';
+import { RegistryServer } from './registry/server.js';
+import { Scheduler, type Job } from './schedule/scheduler.js';
+import { RegistryUpstream } from './upstream/registry-upstream.js';
+
+export interface Daemon {
+  /** Upstreams and their policies. What else has changed needs a restart, and is said. */
+  reload(config: Config): void;
+  /** Drains for at most `drainTimeout`. */
+  stop(): Promise<void>;
+  readonly statistics: Statistics;
+  readonly upstreams: WatchedUpstreams;
+  readonly addresses: { readonly registry: string; readonly admin: string; readonly control: string };
+}
+
+/** What a reload does not change. */
+const FIXED = [
+  'dataDir',
+  'registry',
+  'control',
+  'admin',
+  'storage',
+  'drainTimeout',
+  'gc',
+  'prefetch',
+  'scrub',
+] as const;
+
+/**
+ * `reread` reads the configuration again, for the doctor. Throws DIRECTORY_IN_USE, or the system error of what could not be
+ * opened; nothing is left running then.
+ */
+export async function startDaemon(config: Config, log: Logger, reread: () => Config): Promise<Daemon> {
+  const undo = new Undo(log);
+  try {
+    return await start(config, log, reread, undo);
+  } catch (error) {
+    await undo.run();
+    throw error;
+  }
+}
+
+async function start(config: Config, log: Logger, reread: () => Config, undo: Undo): Promise<Daemon> {
+  const clock = systemClock;
+  const startedAt = clock.monotonic();
+  let inForce = config;
+  const { dataDir } = config;
+  await mkdir(dataDir, { recursive: true });
+  const lock = await DirectoryLock.open(join(dataDir, 'lock'), dataDir);
+  undo.push('lock', () => lock.close());
+
+  // What the parts above refer to before it is there.
+  const late: { admin?: AdminServer; prefetcher?: Prefetcher; collection?: Job } = {};
+  let draining = false;
+  // The last to be closed: until then it says that, and why, no traffic should come.
+  undo.push('admin', async () => late.admin?.close());
+
+  const budget = new ReadBudget();
+  const blobsDir = join(dataDir, 'blobs');
+  const spools = await SpoolArea.open({
+    dir: join(dataDir, 'spool'),
+    clock,
+    log,
+    minFree: config.storage.minFree,
+    budget,
+  });
+  undo.push('spools', () => spools.close());
+  const store = await FilesystemBlobStore.open({
+    dir: blobsDir,
+    quarantineDir: join(dataDir, 'quarantine'),
+    budget,
+    log,
+  });
+  undo.push('blobs', () => store.close());
+  const catalog = await openCatalog({ dataDir, survey: () => survey(blobsDir), clock, log });
+  undo.push('index', () => catalog.close());
+  const ledger = new StatisticsLedger({ catalog, clock, log });
+  undo.push('statistics', () => ledger.close());
+
+  let listeners: readonly { address: string; port: number }[] = [];
+  const entries = new Upstreams(log, () => listeners);
+  entries.replace(config.upstreams);
+  undo.push('upstreams', () => entries.close());
+  const digestLocks = new KeyedMutex();
+  // Until the jobs are known, everything might be needed by one.
+  const inUse = (digest: Digest) => late.prefetcher?.protects(digest) ?? true;
+  const eraser = new StoredEraser({ catalog, store, digestLocks, inUse });
+  const collector = GarbageCollector.start({
+    catalog,
+    store,
+    spools,
+    digestLocks,
+    eraser,
+    clock,
+    log,
+    policy: { ...config.storage, ...config.gc },
+    inUse,
+    nextAt: () => late.collection?.nextAt,
+  });
+  undo.push('collector', () => collector.close());
+  const makeRoom = (bytes: number) => collector.makeRoom(bytes);
+  const cache = new PullThrough(
+    { spools, store, catalog, digestLocks, makeRoom, count: ledger, clock, log },
+    entries.current,
+  );
+  undo.push('flights', () => cache.close(AbortSignal.timeout(config.drainTimeout / 2)));
+  const nameOf = (host: string) => namesOf(inForce.upstreams).names.get(host);
+  const { concurrency } = config.prefetch;
+  const prefetches = await Prefetcher.open({ cache, catalog, store, clock, log, concurrency, nameOf });
+  late.prefetcher = prefetches;
+  undo.push('prefetch', () => prefetches.close());
+  const quarantine = join(dataDir, 'quarantine');
+  const contents = new StoredContents({
+    catalog,
+    store,
+    spools,
+    pull: cache,
+    eraser,
+    digestLocks,
+    makeRoom,
+    clock,
+    log,
+    pullsOf: (repository, digest) => catalog.pullsOf(repository, digest),
+    nameOf,
+    startRehasher: (rate) => Rehasher.start({ dir: blobsDir, rate }),
+    quarantinedBytes: () => bytesIn(quarantine),
+    maxSize: config.storage.maxSize,
+    scrubRate: config.scrub.rate,
+  });
+
+  const doctor = new Doctor({
+    upstreams: () => entries.configured,
+    config: () => ({ inForce: JSON.stringify(reread()) === JSON.stringify(inForce) }),
+    dataDir,
+    minFree: config.storage.minFree,
+    free: () => spools.free(),
+    catalog,
+  });
+  const unready = () => {
+    if (draining) return 'stopping';
+    return catalog.health === 'failed' ? 'the index has failed' : undefined;
+  };
+  const observed = {
+    version: version(),
+    health: () => catalog.health,
+    ready: () => unready() === undefined,
+    tallies: () => ledger.sinceStart,
+    upstreams: () => doctor.list(),
+    flights: () => cache.flights.size,
+    spooled: () => spools.bytes,
+    stored: () => catalog.stored(),
+  };
+  const page = async () =>
+    statusPage({
+      version: observed.version,
+      uptime: clock.monotonic() - startedAt,
+      unready: unready(),
+      health: catalog.health,
+      stored: await catalog.stored(),
+      flights: cache.flights.size,
+      upstreams: await doctor.list(),
+      counted: [
+        ['Since the start', overall(ledger.sinceStart)],
+        ['Last 24 hours', (await ledger.query({ since: clock.now() - 24 * 3_600_000 })).total],
+      ],
+    });
+  const control = await ControlServer.open(
+    { prefetches, collector, statistics: ledger, contents, upstreams: doctor, unready, clock, log },
+    config.control,
+  );
+  undo.push('control', () => control.close(AbortSignal.timeout(config.drainTimeout / 4)));
+  const auth =
+    config.registry.auth.type === 'basic'
+      ? await ClientAuth.open({ htpasswdFile: config.registry.auth.htpasswdFile, clock })
+      : undefined;
+  const registry = await RegistryServer.open(
+    {
+      cache,
+      names: namesOf(config.upstreams),
+      auth,
+      tls: config.registry.tls,
+      onAnswered: (pull) => ledger.answered(pull),
+      clock,
+      log,
+    },
+    config.registry.listen,
+  );
+  undo.push('registry', () => registry.close(AbortSignal.timeout(config.drainTimeout / 2)));
+
+  const admin = await AdminServer.open({ unready, metrics: new Metrics(observed), page, log }, config.admin.listen);
+
+  late.admin = admin;
+
+  const scheduler = new Scheduler(log);
+  undo.push('scheduler', () => scheduler.stop());
+  const { timezone } = config.gc;
+  late.collection = scheduler.add({
+    ...config.gc,
+    name: 'garbage collection',
+    run: (signal) => collector.runScheduled(signal),
+  });
+  scheduler.add({ ...config.scrub, timezone, name: 'scrub', run: (signal) => contents.scrub(signal) });
+  config.prefetch.jobs.forEach((job, index) => {
+    const spec = prefetchSpec(job);
+    const run = async () => {
+      await prefetches.schedule(spec);
+    };
+    scheduler.add({ schedule: job.schedule, timezone, name: `prefetch ${index + 1}`, run });
+  });
+
+  listeners = [registry.address, admin.address, ...(control.port ? [control.port] : [])];
+  const addresses = {
+    registry: hostPort(registry.address),
+    admin: hostPort(admin.address),
+    control: control.address,
+  };
+
+  let stopping: Promise<void> | undefined;
+  return {
+    addresses,
+    statistics: ledger,
+    upstreams: doctor,
+    reload: (next) => {
+      entries.replace(next.upstreams);
+      cache.replaceUpstreams(entries.current);
+      registry.replaceNames(namesOf(next.upstreams));
+      inForce = next;
+      const fixed = FIXED.filter((key) => JSON.stringify(next[key]) !== JSON.stringify(config[key]));
+      if (fixed.length > 0) log.warn({ keys: fixed }, 'these changes need a restart');
+    },
+    stop: () => {
+      draining = true;
+      stopping ??= undo.run();
+      return stopping;
+    },
+  };
+}
+
+interface OpenUpstream {
+  readonly config: string;
+  readonly aliases: readonly string[];
+  readonly default: boolean;
+  readonly upstream: RegistryUpstream;
+  readonly entry: UpstreamEntry;
+}
+
+/** The configured upstreams. One whose configuration has not changed keeps its tokens and connections over a reload. */
+class Upstreams {
+  readonly #log: Logger;
+  readonly #ownListeners: () => readonly { address: string; port: number }[];
+  #open = new Map<string, OpenUpstream>();
+
+  constructor(log: Logger, ownListeners: () => readonly { address: string; port: number }[]) {
+    this.#log = log;
+    this.#ownListeners = ownListeners;
+  }
+
+  get current(): ReadonlyMap<string, UpstreamEntry> {
+    return new Map([...this.#open].map(([name, { entry }]) => [name, entry]));
+  }
+
+  /** In the order of the configuration. */
+  get configured(): readonly ConfiguredUpstream[] {
+    return [...this.#open.values()];
+  }
+
+  /** Throws CONFIG_INVALID and changes nothing when one of them cannot be opened. */
+  replace(configs: readonly UpstreamConfig[]): void {
+    const next = new Map<string, OpenUpstream>();
+    for (const config of configs) {
+      const text = JSON.stringify(config);
+      const old = this.#open.get(config.name);
+      // A secret prints as `[secret]`, so a new password is noticed only through its file, which is read anew anyway.
+      const same = old?.config === text && config.auth.type === 'anonymous';
+      const upstream = same
+        ? old.upstream
+        : RegistryUpstream.open({
+            ...config,
+            ownListeners: this.#ownListeners,
+            clock: systemClock,
+            log: this.#log,
+            env: process.env,
+          });
+      const { name, aliases, default: isDefault } = config;
+      const entry = { upstream, policy: policyOf(config) };
+      next.set(name, { config: text, aliases, default: isDefault, upstream, entry });
+    }
+    // Pulls under way finish with the upstream they began with; its idle connections end by themselves.
+    this.#open = next;
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled([...this.#open.values()].map(({ upstream }) => upstream.close()));
+  }
+}
+
+function policyOf(config: UpstreamConfig): UpstreamEntry['policy'] {
+  const allowed = config.allow.length === 0 ? () => true : picomatch(config.allow);
+  const denied = config.deny.length === 0 ? () => false : picomatch(config.deny);
+  return {
+    ...config,
+    permits: (repository) => allowed(repository) && !denied(repository),
+    credentialed: config.auth.type !== 'anonymous',
+  };
+}
+
+function namesOf(configs: readonly UpstreamConfig[]): UpstreamNames {
+  return {
+    names: new Map(
+      configs.flatMap(({ name, aliases }) => [name, ...aliases].map((alias): [string, string] => [alias, name])),
+    ),
+    default: configs.find((config) => config.default)?.name,
+  };
+}
+
+/** The platforms of a job in the configuration, and nothing beside the images. */
+const prefetchSpec = ({ images, platforms }: Config['prefetch']['jobs'][number]): PrefetchSpec => ({
+  images: images.map(parseImagePattern),
+  platforms: { platforms, all: false },
+  attestations: false,
+  signatures: false,
+  referrers: false,
+});
+
+async function bytesIn(dir: string): Promise<number> {
+  const names = await readdir(dir);
+  const sizes = await Promise.all(names.map((name) => stat(join(dir, name)).then(({ size }) => size)));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+const hostPort = ({ address, port, family }: { address: string; port: number; family: string }): string =>
+  `${family === 'IPv6' ? `[${address}]` : address}:${port}`;
