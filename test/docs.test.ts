@@ -1,0 +1,45 @@
+/** What the documents say in tables must be what the code says, and what they link to must be there. */
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, it } from 'node:test';
+import { ERRORS } from '../src/lib/errors.js';
+
+const ROOT = join(import.meta.dirname, '..');
+const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
+
+const documents = [
+  ...readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' }).map((name) => join('docs', name)),
+  ...readdirSync(ROOT),
+].filter((name) => name.endsWith('.md'));
+
+describe('the documents', () => {
+  it('have a line for each error, with its statuses', () => {
+    const lines = read('docs/errors.md').match(/^\| `[A-Z_]+` \| [^|]+ \| [^|]+ \| [^|]+ \|/gm);
+    const rows = Object.entries(ERRORS).map(
+      ([code, row]) => `| \`${code}\` | ${row.http} | ${row.registry} | ${row.grpc} |`,
+    );
+    assert.deepEqual(lines, rows);
+  });
+
+  it('link to files that exist', () => {
+    const broken = documents.flatMap((document) =>
+      [...read(document).matchAll(/\]\((?!https?:|#)([^)#]+)/g)]
+        .map(([, target = '']) => target)
+        .filter((target) => !existsSync(join(ROOT, dirname(document), target)))
+        .map((target) => `${document} -> ${target}`),
+    );
+    assert.deepEqual(broken, []);
+  });
+
+  it('name source files that exist', () => {
+    const sources = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' });
+    const named = [...read('docs/architecture.md').matchAll(/`([a-z/-]+\.ts)`/g)].map(([, name = '']) => name);
+    const exists = (name: string) =>
+      existsSync(join(ROOT, name)) || sources.some((source) => `/${source}`.endsWith(`/${name}`));
+    assert.deepEqual(
+      named.filter((name) => !exists(name)),
+      [],
+    );
+  });
+});
