@@ -1,0 +1,123 @@
+/**
+ * Child processes on 127.0.0.1, for tests that need the real programs: started, watched until they answer, and never
+ * left behind, whatever the test does.
+ */
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** One running program. Its output is kept in whole lines. */
+export class Program {
+  readonly child: ChildProcess;
+  readonly exited: Promise<Exit>;
+  readonly lines: string[] = [];
+  #partial = '';
+
+  constructor(command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+    this.child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+    running.add(this.child);
+    for (const stream of [this.child.stdout, this.child.stderr]) {
+      stream?.setEncoding('utf8').on('data', (text: string) => this.#keep(text));
+    }
+    this.exited = once(this.child, 'close').then(([code, signal]: unknown[]) => {
+      running.delete(this.child);
+      return { code: code as number | null, signal: signal as NodeJS.Signals | null };
+    });
+  }
+
+  get output(): string {
+    return this.lines.join('\n') + this.#partial;
+  }
+
+  get over(): boolean {
+    return !running.has(this.child);
+  }
+
+  /** Sends the signal and waits for the end. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<Exit> {
+    this.child.kill(signal);
+    return await this.exited;
+  }
+
+  /** For a program that must end by itself, soon. */
+  async refused(): Promise<Exit> {
+    await until(() => this.over, `the end of ${this.child.spawnargs.join(' ')}`).finally(() =>
+      this.child.kill('SIGKILL'),
+    );
+    return await this.exited;
+  }
+
+  #keep(text: string): void {
+    const lines = (this.#partial + text).split('\n');
+    this.#partial = lines.pop() ?? '';
+    this.lines.push(...lines);
+  }
+}
+
+/** Kills what a failed test left running. */
+export async function stopPrograms(): Promise<void> {
+  // Not `close`: a grandchild that outlives its parent would hold the pipes open.
+  const ends = [...running].map((child) => once(child, 'exit'));
+  for (const child of running) child.kill('SIGKILL');
+  await Promise.all(ends);
+}
+
+/** A port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** Polls until `met` is true; after `limit` milliseconds, or when a program that has to live ended, throws with what it said. */
+export async function until(
+  met: () => boolean | Promise<boolean>,
+  what: string,
+  program?: Program,
+  limit = 30_000,
+): Promise<void> {
+  const deadline = performance.now() + limit;
+  while (!(await met())) {
+    if (program?.over) throw new Error(`${what}: the program ended first, saying:\n${program.output}`);
+    if (performance.now() > deadline) throw new Error(`${what}: not within ${limit} ms\n${program?.output ?? ''}`);
+    await sleep(20);
+  }
+}
+
+/** The status of a GET; undefined when nobody listens. */
+export const statusOf = (url: string): Promise<number | undefined> =>
+  fetch(url).then(
+    async (response) => {
+      await response.arrayBuffer();
+      return response.status;
+    },
+    () => undefined,
+  );
+
+/** Runs a command to its end and gives its standard output; a failure carries what it wrote. */
+export async function run(
+  command: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const { stdout } = await promisify(execFile)(command, args, {
+    env: { ...process.env, ...env },
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  return stdout;
+}
