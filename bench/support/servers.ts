@@ -1,0 +1,125 @@
+/** The processes under measurement, on 127.0.0.1, and the content they serve. Everything ends with the bench. */
+import { readFileSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { request } from 'undici';
+import { Cistern } from '../../test/e2e/support/cistern.js';
+import { freePort, Program, statusOf, stopPrograms, until } from '../../test/e2e/support/processes.js';
+
+export const MIB = 1024 * 1024;
+export const UPSTREAM = 'bench.test';
+
+/** A directory and its programs, all gone afterwards. BENCH_DIR says on which disk. */
+export async function inBenchDir(work: (dir: string) => Promise<void>): Promise<void> {
+  const dir = await mkdtemp(join(process.env.BENCH_DIR ?? tmpdir(), 'cistern-bench-'));
+  try {
+    await work(dir);
+  } finally {
+    await stopPrograms();
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+export interface Script {
+  readonly url: string;
+  readonly pid: number;
+  /** What it printed. */
+  readonly output: string;
+}
+
+/** A file of this folder that prints its port when it listens. */
+export async function startScript(script: string, args: readonly string[]): Promise<Script> {
+  const program = new Program(process.execPath, ['--import', 'tsx', join(import.meta.dirname, script), ...args]);
+  const port = () => /^port (\d+)$/m.exec(program.output)?.[1];
+  await until(() => port() !== undefined, script, program);
+  return { url: `http://127.0.0.1:${port() ?? ''}`, pid: program.child.pid ?? 0, output: program.output };
+}
+
+/** Processor time that a process has had, in seconds; to a hundredth. */
+export function processorSeconds(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+export class BenchUpstream {
+  readonly url: string;
+
+  private constructor(url: string) {
+    this.url = url;
+  }
+
+  /** Bytes a second on each connection, and over all of them together; unlimited without. */
+  static async start(rate = 0, total = 0): Promise<BenchUpstream> {
+    return new BenchUpstream((await startScript('upstream-server.ts', [String(rate), String(total)])).url);
+  }
+
+  /** Makes a blob that nobody has seen; gives its digest. */
+  blob(size: number): Promise<string> {
+    return this.#ask(`blob?seed=${crypto.randomUUID()}&size=${size}`);
+  }
+
+  /** Makes the image `name`:latest; gives the digest of its manifest. */
+  image(name: string, layers: number, size: number): Promise<string> {
+    return this.#ask(`image?name=${name}&seed=${crypto.randomUUID()}&layers=${layers}&size=${size}`);
+  }
+
+  /** Bytes of blobs that left so far. */
+  async sent(): Promise<number> {
+    return Number(await this.#ask('sent'));
+  }
+
+  async #ask(path: string): Promise<string> {
+    const { body } = await request(`${this.url}/bench/${path}`, { headersTimeout: 60_000 });
+    return await body.text();
+  }
+}
+
+export const startBarestProxy = async (upstream: string, dir: string): Promise<string> =>
+  (await startScript('../barest-proxy.ts', [upstream, dir])).url;
+
+/** Cistern as shipped, but for its access log, which docker-registry does not write here either. */
+export async function startCistern(dir: string, upstreamUrl: string, upstream: object = {}): Promise<Cistern> {
+  const entry = { name: UPSTREAM, url: upstreamUrl, default: true, allowNetworks: ['127.0.0.0/8'], ...upstream };
+  return await Cistern.start({ dir: join(dir, 'cistern'), upstreams: [entry], settings: { log: { level: 'warn' } } });
+}
+
+/** Removes every stored blob's bytes: the next pull is cold, and the disk does not fill. */
+export async function forgetBlobs(dir: string): Promise<void> {
+  const blobs = join(dir, 'cistern/var/blobs');
+  for (const name of await readdir(blobs, { recursive: true })) {
+    if (/[0-9a-f]{64}$/.test(name)) await rm(join(blobs, name));
+  }
+}
+
+/** nginx serving files of `dir`/www with sendfile. */
+export async function startNginx(dir: string): Promise<string> {
+  const port = await freePort();
+  const root = join(dir, 'www');
+  await mkdir(root, { recursive: true });
+  const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+    .map((kind) => `${kind}_temp_path ${dir}/${kind};`)
+    .join(' ');
+  const http = `http { access_log off; sendfile on; ${paths} server { listen 127.0.0.1:${port}; root ${root}; } }`;
+  const user = process.getuid?.() === 0 ? 'user root; ' : '';
+  const conf = `${user}daemon off; master_process off; pid ${dir}/nginx.pid; events {} ${http}`;
+  await writeFile(join(dir, 'nginx.conf'), conf);
+  const program = new Program('nginx', ['-c', join(dir, 'nginx.conf'), '-e', join(dir, 'nginx.err')]);
+  await until(async () => (await statusOf(`http://127.0.0.1:${port}/`)) !== undefined, 'nginx', program);
+  return `http://127.0.0.1:${port}`;
+}
+
+/** Puts a blob into a docker-registry, by its upload API. */
+export async function upload(registry: string, repository: string, bytes: Buffer, digest: string): Promise<void> {
+  const begun = await request(`${registry}/v2/${repository}/blobs/uploads/`, { method: 'POST' });
+  await begun.body.dump();
+  const location = new URL(String(begun.headers.location), registry);
+  location.searchParams.set('digest', digest);
+  const done = await request(location, {
+    method: 'PUT',
+    body: bytes,
+    headers: { 'content-type': 'application/octet-stream' },
+  });
+  if (done.statusCode !== 201) throw new Error(`upload: ${done.statusCode} ${await done.body.text()}`);
+  await done.body.dump();
+}
