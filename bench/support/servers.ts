@@ -78,10 +78,10 @@ export class BenchUpstream {
 export const startBarestProxy = async (upstream: string, dir: string): Promise<string> =>
   (await startScript('../barest-proxy.ts', [upstream, dir])).url;
 
-/** Cistern as shipped, but for its access log, which docker-registry does not write here either. */
+/** Cistern as shipped, with its access log. */
 export async function startCistern(dir: string, upstreamUrl: string, upstream: object = {}): Promise<Cistern> {
   const entry = { name: UPSTREAM, url: upstreamUrl, default: true, allowNetworks: ['127.0.0.0/8'], ...upstream };
-  return await Cistern.start({ dir: join(dir, 'cistern'), upstreams: [entry], settings: { log: { level: 'warn' } } });
+  return await Cistern.start({ dir: join(dir, 'cistern'), upstreams: [entry] });
 }
 
 /** Removes every stored blob's bytes: the next pull is cold, and the disk does not fill. */
