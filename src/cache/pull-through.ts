@@ -2,6 +2,7 @@
  * The heart: what a client asks for, answered from the store where that is allowed and right, and from upstream, through
  * the store, where it is not. Every pull begins here; blobs.ts and manifests.ts follow their two ways.
  */
+import { setMaxListeners } from 'node:events';
 import type { Catalog } from '../catalog/catalog.js';
 import type { BlobStore } from '../content/blob-store.js';
 import type { SpoolArea } from '../content/spool-area.js';
@@ -51,6 +52,8 @@ export class PullThrough {
   constructor(parts: PullThroughParts, upstreams: ReadonlyMap<string, UpstreamEntry>) {
     this.#count = parts.count;
     this.#upstreams = this.#counted(upstreams);
+    // Every call that several requests share listens to it until it ends, so many listeners are no leak.
+    setMaxListeners(0, this.#stopping.signal);
     const shared = { ...parts, signal: this.#stopping.signal };
     const access = new Access(shared);
     const losses = new Losses(parts);
