@@ -8,7 +8,6 @@ import type { Spool } from '../content/spool.js';
 import { abortable, type SingleFlight } from '../lib/async.js';
 import type { Clock } from '../lib/clock.js';
 import { isAppError } from '../lib/errors.js';
-import type { Logger } from '../lib/log.js';
 import type { Repository } from '../oci/descriptor.js';
 import { isEmptyDigest, type Digest } from '../oci/digest.js';
 import { inMemory, type BlobAnswer, type PickRange } from './blob-answer.js';
@@ -32,7 +31,6 @@ export interface BlobParts {
   readonly losses: Losses;
   readonly heads: SingleFlight<{ readonly size: number | undefined } | undefined>;
   readonly clock: Clock;
-  readonly log: Logger;
   /** Aborted when the daemon stops; calls that several requests share run under it. */
   readonly signal: AbortSignal;
 }
