@@ -4,6 +4,7 @@
  */
 import { AppError, systemCode } from '../lib/errors.js';
 import type { BlobSource } from './blob-store.js';
+import { ChunkBuffer } from './chunk-buffer.js';
 import { storageError, type OpenFile } from './open-file.js';
 import type { ReadBudget } from './read-budget.js';
 
@@ -12,9 +13,9 @@ export class FileSource implements BlobSource {
   readonly #file: OpenFile;
   readonly #budget: ReadBudget;
   readonly #end: number;
-  readonly #leaveBudget: () => void;
+  /** In turn. */
+  readonly #buffers: [ChunkBuffer, ChunkBuffer];
   #at: number;
-  #buffers: [Buffer | undefined, Buffer | undefined] = [undefined, undefined];
   #closing: Promise<void> | undefined;
 
   /** Reads [start, end) of a file of `size` bytes, and closes it. */
@@ -24,7 +25,7 @@ export class FileSource implements BlobSource {
     this.size = size;
     this.#at = start;
     this.#end = end;
-    this.#leaveBudget = budget.reader();
+    this.#buffers = [new ChunkBuffer(budget), new ChunkBuffer(budget)];
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, undefined> {
@@ -43,10 +44,9 @@ export class FileSource implements BlobSource {
   }
 
   close(): Promise<void> {
-    if (!this.#closing) {
-      this.#leaveBudget();
-      this.#closing = this.#file.close().catch(() => undefined);
-    }
+    // Every time: one that is closed while it is read may have taken another chunk.
+    for (const buffer of this.#buffers) buffer.release();
+    this.#closing ??= this.#file.close().catch(() => undefined);
     return this.#closing;
   }
 
@@ -54,7 +54,8 @@ export class FileSource implements BlobSource {
   #read(): Promise<Buffer> | undefined {
     const left = this.#end - this.#at;
     if (left <= 0) return undefined;
-    return this.#fill(this.#nextBuffer(left), this.#at);
+    this.#buffers.reverse();
+    return this.#fill(this.#buffers[0].next(left), this.#at);
   }
 
   async #fill(buffer: Buffer, at: number): Promise<Buffer> {
@@ -73,19 +74,6 @@ export class FileSource implements BlobSource {
       filled += bytesRead;
     }
     return buffer;
-  }
-
-  /** The two buffers in turn; smaller ones as soon as more readers share the memory. */
-  #nextBuffer(left: number): Buffer {
-    const size = this.#budget.chunkSize();
-    const wanted = Math.min(left, size);
-    this.#buffers.reverse();
-    let buffer = this.#buffers[0];
-    if (!buffer || buffer.length < wanted || buffer.length > size) {
-      buffer = Buffer.allocUnsafeSlow(wanted);
-      this.#buffers[0] = buffer;
-    }
-    return buffer.subarray(0, wanted);
   }
 }
 

@@ -4,6 +4,7 @@
  * leaves undone, it holds at most one chunk and keeps nobody waiting.
  */
 import { AppError } from '../lib/errors.js';
+import { ChunkBuffer } from './chunk-buffer.js';
 import type { ReadBudget } from './read-budget.js';
 
 /** What a follower sees of its spool. */
@@ -26,15 +27,13 @@ interface Waiting {
 
 export class Follower implements AsyncIterableIterator<Buffer, undefined> {
   readonly #spool: Followed;
-  readonly #budget: ReadBudget;
+  readonly #buffer: ChunkBuffer;
   readonly #signal: AbortSignal;
   readonly #to: number;
   readonly #onAbort = () => this.fail(this.#signal.reason);
   #at: number;
   #waiting: Waiting | undefined;
   #reading = false;
-  #buffer: Buffer | undefined;
-  #leaveBudget: (() => void) | undefined;
   #done = false;
   /** Not told yet. */
   #failure: { readonly cause: unknown } | undefined;
@@ -42,7 +41,7 @@ export class Follower implements AsyncIterableIterator<Buffer, undefined> {
   /** Follows [from, to). It must be read to its end, returned or aborted; until then it keeps the spool's file open. */
   constructor(spool: Followed, budget: ReadBudget, from: number, to: number, signal: AbortSignal) {
     this.#spool = spool;
-    this.#budget = budget;
+    this.#buffer = new ChunkBuffer(budget);
     this.#at = from;
     this.#to = to;
     this.#signal = signal;
@@ -94,9 +93,8 @@ export class Follower implements AsyncIterableIterator<Buffer, undefined> {
 
   async #readFile(until: number): Promise<void> {
     this.#reading = true;
-    this.#leaveBudget ??= this.#budget.reader();
     try {
-      const buffer = this.#bufferFor(until - this.#at);
+      const buffer = this.#buffer.next(until - this.#at);
       const length = await this.#spool.read(buffer, this.#at);
       this.#reading = false;
       if (!this.#done) this.#give(buffer.subarray(0, length));
@@ -104,16 +102,6 @@ export class Follower implements AsyncIterableIterator<Buffer, undefined> {
       this.#reading = false;
       this.fail(error);
     }
-  }
-
-  /** The buffer is used again for the next chunk: the consumer has let go of this one when it asks for that. */
-  #bufferFor(bytes: number): Buffer {
-    const size = this.#budget.chunkSize();
-    const wanted = Math.min(bytes, size);
-    if (!this.#buffer || this.#buffer.length < wanted || this.#buffer.length > size) {
-      this.#buffer = Buffer.allocUnsafeSlow(wanted);
-    }
-    return this.#buffer.subarray(0, wanted);
   }
 
   #give(chunk: Buffer): void {
@@ -126,7 +114,7 @@ export class Follower implements AsyncIterableIterator<Buffer, undefined> {
     if (this.#done) return;
     this.#done = true;
     this.#signal.removeEventListener('abort', this.#onAbort);
-    this.#leaveBudget?.();
+    this.#buffer.release();
     this.#spool.leave(this);
     this.#tellEnd();
   }

@@ -6,6 +6,8 @@ import { Semaphore } from '../lib/async.js';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
+/** No chunk takes more than this part of what is free: the rest is for those who come next. */
+const SHARE = 1 / 8;
 
 export interface ReadBudgetOptions {
   /** Bytes for the chunks of all readers together; the rings of all spools share as much again. */
@@ -20,19 +22,23 @@ export class ReadBudget {
   readonly #memory: number;
   readonly #preads: Semaphore;
   readonly #syncs: Semaphore;
-  #readers = 0;
+  #held = 0;
   #spools = 0;
 
-  constructor({ memory = 64 * MIB, preads = 8, syncs = 2 }: ReadBudgetOptions = {}) {
+  constructor({ memory = 32 * MIB, preads = 8, syncs = 2 }: ReadBudgetOptions = {}) {
     this.#memory = memory;
     this.#preads = new Semaphore(preads);
     this.#syncs = new Semaphore(syncs);
   }
 
-  /** Counts a reader until the returned function is called, once. */
-  reader(): () => void {
-    this.#readers++;
-    return () => this.#readers--;
+  /** Bytes that readers hold now. */
+  get held(): number {
+    return this.#held;
+  }
+
+  /** Counts memory that a reader takes, or gives back when negative. */
+  hold(bytes: number): void {
+    this.#held += bytes;
   }
 
   /** Counts a spool, which has a ring, until the returned function is called, once. */
@@ -41,14 +47,14 @@ export class ReadBudget {
     return () => this.#spools--;
   }
 
-  /** Bytes one reader may hold in each of its (at most two) chunks. */
-  chunkSize(): number {
-    return clamp(this.#memory / (2 * this.#readers), 16 * KIB, MIB);
+  /** Bytes that the next chunk of a reader may take, when it gives back the `own` that it has. */
+  share(own: number): number {
+    return (this.#memory - this.#held + own) * SHARE;
   }
 
   /** Bytes of its newest chunks that one spool may hold. */
   ringSize(): number {
-    return clamp(this.#memory / this.#spools, MIB, 8 * MIB);
+    return Math.floor(Math.min(Math.max(this.#memory / this.#spools, MIB), 8 * MIB));
   }
 
   pread<T>(read: () => Promise<T>): Promise<T> {
@@ -59,6 +65,3 @@ export class ReadBudget {
     return this.#syncs.run(sync);
   }
 }
-
-const clamp = (value: number, least: number, most: number): number =>
-  Math.floor(Math.min(Math.max(value, least), most));

@@ -12,6 +12,7 @@ import type { Hash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { AppError } from '../lib/errors.js';
 import { newHash, type Digest } from '../oci/digest.js';
+import { ChunkBuffer } from './chunk-buffer.js';
 import { Follower, type Followed } from './follower.js';
 import type { OpenFile } from './open-file.js';
 import type { ReadBudget } from './read-budget.js';
@@ -290,16 +291,16 @@ export class Spool implements Followed {
   async *#readPrefix(from: number, offset: number): AsyncGenerator<Buffer, undefined> {
     if (this.#closing) throw new AppError('CANCELLED', `the spool of ${this.digest} is closed`);
     this.#prefixReaders++;
-    const leaveBudget = this.#budget.reader();
+    const buffers = new ChunkBuffer(this.#budget);
     try {
       for (let at = from; at < offset;) {
-        const buffer = Buffer.allocUnsafeSlow(Math.min(this.#budget.chunkSize(), offset - at));
+        const buffer = buffers.next(offset - at);
         const length = await this.#file.read(buffer, at);
         at += length;
         yield buffer.subarray(0, length);
       }
     } finally {
-      leaveBudget();
+      buffers.release();
       this.#prefixReaders--;
       this.#closeIfUnused();
     }
