@@ -37,7 +37,7 @@ export interface SpoolFileOptions {
 export class SpoolFile {
   readonly #options: SpoolFileOptions;
   readonly #file: OpenFile;
-  #hash: Hash;
+  readonly #hash: Hash;
   #written: number;
   #queue: Buffer[] = [];
   #queued = 0;
@@ -126,21 +126,6 @@ export class SpoolFile {
     if (this.#lost) this.#throwFailure();
     await this.#sync('datasync');
     await this.#options.onCheckpoint(this.#written, this.digest());
-  }
-
-  /** Forgets every byte. */
-  async restart(hash: Hash): Promise<void> {
-    await this.settled();
-    await this.#syncing;
-    this.#throwFailure();
-    try {
-      await this.#file.truncate(0);
-    } catch (error) {
-      throw this.#lose(error, 'emptying a spool');
-    }
-    this.#hash = hash;
-    this.#written = 0;
-    this.#synced = 0;
   }
 
   /** Drops what is not written yet. What is under way ends first. */

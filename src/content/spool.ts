@@ -11,7 +11,7 @@
 import type { Hash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { AppError } from '../lib/errors.js';
-import { newHash, type Digest } from '../oci/digest.js';
+import type { Digest } from '../oci/digest.js';
 import { ChunkBuffer } from './chunk-buffer.js';
 import { Follower, type Followed } from './follower.js';
 import type { OpenFile } from './open-file.js';
@@ -103,7 +103,6 @@ export class Spool implements Followed {
   #prefixReaders = 0;
   #size: number | undefined;
   #received: number;
-  #delivered = 0;
   #verified = false;
   /** Set by `keep` and `discard`: nothing is given out any more. */
   #cut: { readonly failure: unknown } | undefined;
@@ -152,11 +151,6 @@ export class Spool implements Followed {
   /** Its file is published, removed or kept, so that nobody can begin to follow it any more. */
   get ended(): boolean {
     return this.#over;
-  }
-
-  /** The highest offset that a follower was given bytes up to. */
-  get delivered(): number {
-    return this.#delivered;
   }
 
   /** The size has become known. Throws UPSTREAM_INVALID when it cannot be. */
@@ -228,17 +222,6 @@ export class Spool implements Followed {
     return { offset, hash: this.#file.hash(), read: (from) => this.#readPrefix(from, offset) };
   }
 
-  /** Forgets every byte, to begin again. Allowed only while nobody was given any of them. */
-  async restart(): Promise<void> {
-    this.#throwUnlessFilling();
-    if (this.#delivered > 0) throw new AppError('INTERNAL', 'a spool that was read from cannot begin again');
-    this.#received = 0;
-    this.#ring.clear(0);
-    await this.#file.restart(newHash(this.digest));
-    await rm(sidecarPath(this.path), { force: true });
-    this.#throwUnlessFilling();
-  }
-
   /** Ends the download but keeps its bytes, as a partial. Followers reject with `cause` at once. */
   async keep(cause: unknown = new AppError('CANCELLED', `the download of ${this.digest} was put off`)): Promise<void> {
     if (this.#verified || this.#cut) return this.#ending;
@@ -271,14 +254,10 @@ export class Spool implements Followed {
   }
 
   recent(at: number, until: number): Buffer | undefined {
-    const chunk = this.#ring.get(at, until);
-    if (chunk) this.#delivered = Math.max(this.#delivered, at + chunk.length);
-    return chunk;
+    return this.#ring.get(at, until);
   }
 
   read(buffer: Buffer, at: number): Promise<number> {
-    // Counted before it is read: a restart in between must not be allowed to change what is given.
-    this.#delivered = Math.max(this.#delivered, Math.min(at + buffer.length, this.#file.written));
     if (this.#closing) throw new AppError('CANCELLED', `the spool of ${this.digest} is closed`);
     return this.#file.read(buffer, at);
   }
