@@ -54,7 +54,9 @@ export class Access {
     try {
       return (await this.grant(repository, digest, ask, signal)) ? REVALIDATED : 'refused';
     } catch (error) {
-      if (!isNoAnswer(error) || age >= policy.linkTtl + policy.staleIfError) throw error;
+      if (!isNoAnswer(error)) throw error;
+      const stale = age < policy.linkTtl + policy.staleIfError || (await this.#catalog.isPinned(repository, digest));
+      if (!stale) throw error;
       return { outcome: 'stale', upstreamStatus: upstreamStatus(error), age: Math.round(age / 1000) };
     }
   }

@@ -137,8 +137,9 @@ export class Manifests {
       const gone = isAppError(error, 'MANIFEST_UNKNOWN', 'DENIED');
       if (!known || !(gone || isNoAnswer(error))) throw error;
       const limit = gone ? policy.staleIfGone : policy.staleIfError;
-      // What an operator imported is served until upstream says something newer, for as long as that takes.
-      if (known.imported || age < limit) {
+      // What an operator imported is served until upstream says something newer, for as long as that takes; what is pinned,
+      // until upstream answers at all.
+      if (known.imported || age < limit || (!gone && (await catalog.hasPin(repository, tag)))) {
         const answered = {
           outcome: 'stale',
           upstreamStatus: upstreamStatus(error),

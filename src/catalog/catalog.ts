@@ -144,6 +144,11 @@ export class Catalog {
     return readPins(this.#records);
   }
 
+  /** Whether `reference` itself is pinned. */
+  async hasPin(repository: Repository, reference: TagOrDigest): Promise<boolean> {
+    return (await this.#records.get(keys.pin(repository, reference))) !== undefined;
+  }
+
   /** Whether a pin in this repository keeps `digest`, itself or as part of an image. */
   isPinned(repository: Repository, digest: Digest): Promise<boolean> {
     return someAncestor(this.#records, digest, async (each) => {
