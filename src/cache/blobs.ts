@@ -195,10 +195,12 @@ export class Blobs {
       }
       const size = spool.size;
       const range = size === undefined ? undefined : pick(size);
-      if (range && size !== undefined && range.end < size && range.start > flight.received + FAR_AHEAD) {
-        const ahead = await this.#past.range(entry, repository, digest, size, range, signal);
+      const ahead = range !== undefined && size !== undefined && range.start > flight.received + FAR_AHEAD;
+      // When too many go past the store already, waiting for the fill is better than no answer.
+      if (ahead && range.end < size && !this.#past.full) {
+        const answer = await this.#past.range(entry, repository, digest, size, range, signal);
         leave();
-        return ahead;
+        return answer;
       }
       const follower = spool.follow(range?.start ?? 0, range?.end ?? size, signal);
       const close = async () => {

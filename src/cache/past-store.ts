@@ -27,6 +27,11 @@ export class PastStore {
     this.#clock = clock;
   }
 
+  /** Nothing more may go past the store now. */
+  get full(): boolean {
+    return this.#passing >= MOST;
+  }
+
   /** The range straight from upstream, as it was asked for; its bytes are the client's to verify. */
   async range(
     entry: UpstreamEntry,
@@ -138,7 +143,7 @@ export class PastStore {
 
   /** Counts one more stream past the store in, until the returned function is called. Throws OVERLOADED. */
   #enter(): () => void {
-    if (this.#passing >= MOST) {
+    if (this.full) {
       const message = 'too many pulls go past the store already';
       throw new AppError('OVERLOADED', message, { retryAfter: RETRY_AFTER });
     }

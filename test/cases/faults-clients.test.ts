@@ -5,6 +5,7 @@ import { eventually } from '../support/eventually.js';
 import { head, type Reader, sha256 } from '../support/http.js';
 import { BIG, REPOSITORY, startScene } from './scene.js';
 
+const MIB = 1024 * 1024;
 const HERD = 200;
 const HALF = Math.floor(BIG / 2);
 
@@ -124,6 +125,43 @@ describe('clients', () => {
     assert.equal(ahead.headers['cache-status'], 'cistern; fwd=bypass');
     gate.open();
     assert.equal(sha256(await filling.rest()), layer.digest);
+  });
+
+  it('a range far ahead that upstream answers compressed is refused, and the fill is none the worse', async (t) => {
+    const { registry, daemon, layer } = await startScene(t, { size: 10 * MIB });
+    const gate = registry.hold({ kind: 'blob', method: 'GET', ranged: false, at: 100_000 });
+    const filling = await daemon.openBlob(REPOSITORY, layer.digest);
+    await gate.reached;
+    for (const encoding of ['gzip', 'br']) {
+      registry.fail({ kind: 'blob', method: 'GET', ranged: true, times: 1 }, { headers: { 'content-encoding': encoding } });
+      const ahead = await daemon.blob(REPOSITORY, layer.digest, { range: 'bytes=9000000-9000999' });
+      assert.equal(ahead.status, 502);
+      assert.match(ahead.body.toString(), /"errors"/, 'and no byte of what came');
+    }
+    gate.open();
+    assert.equal(sha256(await filling.rest()), layer.digest);
+  });
+
+  it('a range far ahead waits for the fill when too many others went by it, and is no error', async (t) => {
+    const { registry, daemon, layer } = await startScene(t, { size: 10 * MIB, upstream: { maxConnections: 100 } });
+    const gate = registry.hold({ kind: 'blob', method: 'GET', ranged: false, at: 100_000 });
+    const filling = await daemon.openBlob(REPOSITORY, layer.digest);
+    await gate.reached;
+    const others = registry.hold({ kind: 'blob', method: 'GET', ranged: true });
+    const range = 'bytes=9000000-9000999';
+    const past = Array.from({ length: 64 }, () => daemon.blob(REPOSITORY, layer.digest, { range }));
+    await eventually(() => registry.count({ kind: 'blob', method: 'GET', ranged: true }) === 64, '64 ranges went by');
+    const one = daemon.blob(REPOSITORY, layer.digest, { range });
+    const isThere = one.then(() => true);
+    const manifest = daemon.manifest(REPOSITORY, 'v1').then(() => false);
+    assert.equal(await Promise.race([isThere, manifest]), false, 'it waits');
+    gate.open();
+    const answer = await one;
+    assert.deepEqual(answer.body, layer.bytes.subarray(9_000_000, 9_001_000));
+    assert.deepEqual([answer.status, answer.headers['cache-status']], [206, 'cistern; fwd=miss; collapsed']);
+    assert.equal(sha256(await filling.rest()), layer.digest);
+    others.open();
+    for (const { status } of await Promise.all(past)) assert.equal(status, 206);
   });
 
   it('a stalled blob does not keep manifests, tokens and HEADs waiting', async (t) => {
