@@ -262,7 +262,9 @@ async function start(config: Config, log: Logger, reread: () => Config, undo: Un
       cache.replaceUpstreams(entries.current);
       registry.replaceNames(namesOf(next.upstreams));
       inForce = next;
-      const fixed = FIXED.filter((key) => JSON.stringify(next[key]) !== JSON.stringify(config[key]));
+      const fixed: string[] = FIXED.filter((key) => JSON.stringify(next[key]) !== JSON.stringify(config[key]));
+      // The level has changed already.
+      if (next.log.format !== config.log.format) fixed.push('log.format');
       if (fixed.length > 0) log.warn({ keys: fixed }, 'these changes need a restart');
     },
     stop: () => {

@@ -40,6 +40,15 @@ describe('a reload', () => {
     assert.equal(registry.count({ kind: 'blob', method: 'GET' }), 1);
   });
 
+  it('names what has changed and needs a restart, and nothing else', async (t) => {
+    const { daemon } = await startScene(t);
+    await daemon.reload({}, { log: { level: 'info', format: 'pretty' }, drainTimeout: '3s' });
+    const [line] = daemon.logged('these changes need a restart');
+    assert.deepEqual((JSON.parse(line!) as { keys: unknown }).keys, ['drainTimeout', 'log.format']);
+    await daemon.reload({}, { log: { level: 'info', format: 'json' }, drainTimeout: '2s' });
+    assert.equal(daemon.logged('these changes need a restart').length, 1, 'a level takes effect at once');
+  });
+
   it('that permits less refuses the next pull', async (t) => {
     const { registry, daemon } = await startScene(t);
     registry.push('other/app', makeImage({ seed: 'other' }), 'v1');

@@ -92,10 +92,10 @@ export class TestDaemon {
     await this.start();
   }
 
-  /** Changes keys of the first upstream, in the file and in the running daemon, as SIGHUP does. */
-  async reload(change: Section): Promise<void> {
+  /** Changes keys of the first upstream, and others, in the file and in the running daemon, as SIGHUP does. */
+  async reload(change: Section, settings: Section = {}): Promise<void> {
     const [first, ...others] = this.#settings.upstreams;
-    this.#settings = { ...this.#settings, upstreams: [{ ...first, ...change }, ...others] };
+    this.#settings = { ...this.#settings, ...settings, upstreams: [{ ...first, ...change }, ...others] };
     await this.#writeConfig();
     this.#running.reload(loadConfig({ file: this.#configFile, env: {} }));
   }
