@@ -7,7 +7,8 @@ import { parseDigest } from '../../src/oci/digest.js';
 import { temporaryDirectory } from '../support/tmp.js';
 import { ManualClock } from '../support/manual-clock.js';
 import {
-  KIB,
+  BLOB,
+  DIGEST,
   MIB,
   appendAll,
   bytesOf,
@@ -19,11 +20,9 @@ import {
   sha256,
   systemError,
   turn,
+  upstream,
 } from './support.js';
 
-const upstream = 'docker.io';
-const BLOB = bytesOf(300 * KIB);
-const DIGEST = sha256(BLOB);
 const HOUR = 60 * 60 * 1000;
 
 async function keepPartial(root: string, bytes: number, clock = new ManualClock()) {

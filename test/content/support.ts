@@ -26,6 +26,10 @@ export const sha256 = (bytes: Buffer): Digest => {
   return parseDigest(`sha256:${newHash(any).update(bytes).digest('hex')}`);
 };
 
+export const upstream = 'docker.io';
+export const BLOB = bytesOf(300 * KIB);
+export const DIGEST = sha256(BLOB);
+
 export const never = (): AbortSignal => new AbortController().signal;
 
 /** All that a reader is given. Chunks are copied, as they are only lent. */
