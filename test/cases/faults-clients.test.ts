@@ -133,7 +133,10 @@ describe('clients', () => {
     const filling = await daemon.openBlob(REPOSITORY, layer.digest);
     await gate.reached;
     for (const encoding of ['gzip', 'br']) {
-      registry.fail({ kind: 'blob', method: 'GET', ranged: true, times: 1 }, { headers: { 'content-encoding': encoding } });
+      registry.fail(
+        { kind: 'blob', method: 'GET', ranged: true, times: 1 },
+        { headers: { 'content-encoding': encoding } },
+      );
       const ahead = await daemon.blob(REPOSITORY, layer.digest, { range: 'bytes=9000000-9000999' });
       assert.equal(ahead.status, 502);
       assert.match(ahead.body.toString(), /"errors"/, 'and no byte of what came');
