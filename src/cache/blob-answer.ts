@@ -1,6 +1,7 @@
 /** What a blob request is answered with, wherever the bytes come from. */
 import { Readable } from 'node:stream';
 import type { ByteRange } from '../content/blob-store.js';
+import { TAIL } from '../content/spool.js';
 import type { Answered } from './outcome.js';
 
 export interface BlobAnswer {
@@ -15,8 +16,23 @@ export interface BlobAnswer {
   readonly close: () => Promise<void>;
 }
 
+export interface PickedRange extends ByteRange {
+  /** The client named no end: it goes on where something broke off, or reads in parts what it wants all of. */
+  readonly openEnded: boolean;
+}
+
 /** Chooses the bytes to send once the size is known: undefined for all. Throws RANGE_INVALID. */
-export type PickRange = (size: number) => ByteRange | undefined;
+export type PickRange = (size: number) => PickedRange | undefined;
+
+/** Of an index at the end of a blob, as eStargz and zstd:chunked have it; more than that is no index. */
+const LARGEST_INDEX = 8 * 1024 * 1024;
+
+/**
+ * Whether just these bytes may come from upstream, for the client to verify. What reaches the end may complete somebody's
+ * copy, so it has to wait until the whole is verified; but who asks for a short end by itself wants to read an index.
+ */
+export const standsAlone = ({ start, end, openEnded }: PickedRange, size: number): boolean =>
+  end < size - TAIL || (!openEnded && end - start <= LARGEST_INDEX);
 
 export const closing = (close: () => void) => () => {
   close();

@@ -10,7 +10,7 @@ import type { Clock } from '../lib/clock.js';
 import { isAppError } from '../lib/errors.js';
 import type { Repository } from '../oci/descriptor.js';
 import { isEmptyDigest, type Digest } from '../oci/digest.js';
-import { inMemory, type BlobAnswer, type PickRange } from './blob-answer.js';
+import { inMemory, standsAlone, type BlobAnswer, type PickRange } from './blob-answer.js';
 import type { Access, Ask, Verdict } from './access.js';
 import { SMALL_BLOB, unknownBlob, type Flights, type Follower } from './flight.js';
 import type { Losses } from './losses.js';
@@ -19,7 +19,7 @@ import { PastStore } from './past-store.js';
 import type { SmallBlobs } from './small-blobs.js';
 import type { UpstreamEntry } from './upstream-entry.js';
 
-/** A bounded range that begins this far ahead of the fill is fetched by itself, while the fill goes on. */
+/** A range that stands alone and begins this far ahead of the fill is fetched by itself, while the fill goes on. */
 const FAR_AHEAD = 8 * 1024 * 1024;
 
 export interface BlobParts {
@@ -195,12 +195,14 @@ export class Blobs {
       }
       const size = spool.size;
       const range = size === undefined ? undefined : pick(size);
-      const ahead = range !== undefined && size !== undefined && range.start > flight.received + FAR_AHEAD;
-      // When too many go past the store already, waiting for the fill is better than no answer.
-      if (ahead && range.end < size && !this.#past.full) {
-        const answer = await this.#past.range(entry, repository, digest, size, range, signal);
-        leave();
-        return answer;
+      const farAhead = range !== undefined && range.start > flight.received + FAR_AHEAD;
+      if (farAhead && size !== undefined && standsAlone(range, size)) {
+        // Whatever goes wrong there, also that too many go past the store already, the fill gets to these bytes in the end.
+        const ahead = await this.#past.range(entry, repository, digest, size, range, signal).catch(() => undefined);
+        if (ahead) {
+          leave();
+          return ahead;
+        }
       }
       const follower = spool.follow(range?.start ?? 0, range?.end ?? size, signal);
       const close = async () => {

@@ -3,13 +3,13 @@
  * a fill. Each is a download of its own, so they are counted, and there is an end to them.
  */
 import type { ByteRange } from '../content/blob-store.js';
-import { TAIL, type Spool } from '../content/spool.js';
+import type { Spool } from '../content/spool.js';
 import type { Clock } from '../lib/clock.js';
 import { AppError, isAppError } from '../lib/errors.js';
 import type { Repository } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
 import type { BlobCall, UpstreamBody } from '../upstream/upstream.js';
-import { closing, collect, inMemory, take, type BlobAnswer, type PickRange } from './blob-answer.js';
+import { closing, collect, inMemory, standsAlone, take, type BlobAnswer, type PickRange } from './blob-answer.js';
 import { SMALL_BLOB, unknownBlob } from './flight.js';
 import { BYPASSED } from './outcome.js';
 import { passThrough } from './pass-through.js';
@@ -25,11 +25,6 @@ export class PastStore {
 
   constructor(clock: Clock) {
     this.#clock = clock;
-  }
-
-  /** Nothing more may go past the store now. */
-  get full(): boolean {
-    return this.#passing >= MOST;
   }
 
   /** The range straight from upstream, as it was asked for; its bytes are the client's to verify. */
@@ -88,7 +83,7 @@ export class PastStore {
         return inMemory(bytes, BYPASSED, pick);
       }
       const range = size === undefined ? undefined : pick(size);
-      if (range && size !== undefined && range.end < size - TAIL) {
+      if (range && size !== undefined && standsAlone(range, size)) {
         await close();
         return await this.range(entry, repository, digest, size, range, signal);
       }
@@ -143,7 +138,7 @@ export class PastStore {
 
   /** Counts one more stream past the store in, until the returned function is called. Throws OVERLOADED. */
   #enter(): () => void {
-    if (this.full) {
+    if (this.#passing >= MOST) {
       const message = 'too many pulls go past the store already';
       throw new AppError('OVERLOADED', message, { retryAfter: RETRY_AFTER });
     }
