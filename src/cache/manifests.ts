@@ -14,7 +14,7 @@ import type { Descriptor, Repository } from '../oci/descriptor.js';
 import { isDigest, type Digest } from '../oci/digest.js';
 import { parseManifest } from '../oci/manifest.js';
 import { isManifestType } from '../oci/media-types.js';
-import type { Tag, TagOrDigest } from '../oci/reference.js';
+import { isCompanionTag, type Tag, type TagOrDigest } from '../oci/reference.js';
 import type { RawManifest } from '../upstream/upstream.js';
 import type { Access, Ask } from './access.js';
 import { COLLAPSED, HIT, MISS, REVALIDATED, type Answered } from './outcome.js';
@@ -121,14 +121,16 @@ export class Manifests {
   ): Promise<ManifestAnswer> {
     const { catalog, clock } = this.#parts;
     const { policy } = entry;
+    // A signature that is added has to be seen as soon as the first one.
+    const tagTtl = isCompanionTag(tag) ? Math.min(policy.tagTtl, policy.negativeTtl) : policy.tagTtl;
     const known = await catalog.tag(repository, tag);
     const age = known ? clock.now() - known.checkedAt : Infinity;
-    if (known && age >= 0 && age < policy.tagTtl) {
+    if (known && age >= 0 && age < tagTtl) {
       const stored = await this.#stored(repository, known.digest, HIT);
       if (stored) return stored;
     }
     const resolved = this.#resolved.get(repository, tag);
-    if (want === 'headers' && resolved && clock.now() - resolved.checkedAt < policy.tagTtl) {
+    if (want === 'headers' && resolved && clock.now() - resolved.checkedAt < tagTtl) {
       return { descriptor: resolved, bytes: undefined, answered: HIT };
     }
     try {

@@ -13,7 +13,7 @@ import type { Logger } from '../lib/log.js';
 import type { Repository } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
 import type { TagOrDigest } from '../oci/reference.js';
-import type { Page, ReferrerDescriptor } from '../upstream/upstream.js';
+import type { Page, TagPage } from '../upstream/upstream.js';
 import { Access } from './access.js';
 import type { BlobAnswer, PickRange } from './blob-answer.js';
 import { Blobs } from './blobs.js';
@@ -24,6 +24,8 @@ import { Manifests, type ManifestAnswer, type Want } from './manifests.js';
 import type { Answered } from './outcome.js';
 import type { MakeRoom } from './collect/room.js';
 import { SmallBlobs } from './small-blobs.js';
+import { Holdings } from './prefetch/holdings.js';
+import { Referrers, type ReferrersAnswer } from './referrers.js';
 import { requirePermitted, type UpstreamEntry } from './upstream-entry.js';
 import { WholeImages } from './whole-images.js';
 
@@ -45,6 +47,7 @@ export class PullThrough {
   readonly #blobs: Blobs;
   readonly #manifests: Manifests;
   readonly #small: SmallBlobs;
+  readonly #referrers: Referrers;
   readonly #stopping = new AbortController();
   readonly #count: UpstreamCount;
   #upstreams: Readonly<Record<Follower, ReadonlyMap<string, UpstreamEntry>>>;
@@ -59,6 +62,7 @@ export class PullThrough {
     const losses = new Losses(parts);
     const small = new SmallBlobs({ store: parts.store, losses });
     this.#small = small;
+    this.#referrers = new Referrers({ ...parts, small, holdings: new Holdings(parts) });
     const whole = new WholeImages({ ...shared, access });
     this.flights = new Flights(parts);
     this.#blobs = new Blobs({
@@ -123,19 +127,15 @@ export class PullThrough {
   }
 
   /** Tags are upstream's to list: what we hold is only what somebody pulled. */
-  async tags(
-    repository: Repository,
-    page: Page,
-    signal: AbortSignal,
-  ): Promise<{ readonly tags: readonly string[]; readonly more: boolean }> {
+  async tags(repository: Repository, page: Page, signal: AbortSignal): Promise<TagPage> {
     const found = await this.entry(repository).upstream.tags(repository.name, page, { signal });
     if (!found)
       throw new AppError('NAME_UNKNOWN', `repository ${repository.name} is unknown to ${repository.upstream}`);
     return found;
   }
 
-  referrers(repository: Repository, digest: Digest, signal: AbortSignal): Promise<readonly ReferrerDescriptor[]> {
-    return this.entry(repository).upstream.referrers(repository.name, digest, { signal });
+  referrers(repository: Repository, digest: Digest, signal: AbortSignal): Promise<ReferrersAnswer> {
+    return this.#referrers.get(this.entry(repository), repository, digest, signal);
   }
 
   /** Lets flights finish until `deadline` is aborted, then keeps what they have. */

@@ -38,6 +38,9 @@ const IMAGE_ID = /^[a-f0-9]{64}$/;
 
 export const isTag = (text: string): text is Tag => TAG.test(text);
 
+/** What is kept beside an image under a tag made of its digest: cosign's signatures, and referrers where there is no API. */
+export const isCompanionTag = (tag: string): boolean => /^sha(?:256|512)-[0-9a-f]{32}/.test(tag);
+
 export function parseTag(text: string): Tag {
   if (!isTag(text)) throw new AppError('TAG_INVALID', `${quote(text)} is no tag`);
   return text;

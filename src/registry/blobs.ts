@@ -3,7 +3,7 @@ import type { PullThrough } from '../cache/pull-through.js';
 import type { Repository } from '../oci/descriptor.js';
 import { parseDigest } from '../oci/digest.js';
 import { rangePicker } from './range.js';
-import type { Asked, Reply } from './reply.js';
+import { hasAlready, notModified, type Asked, type Reply } from './reply.js';
 
 export async function blob(
   cache: PullThrough,
@@ -22,8 +22,11 @@ export async function blob(
   };
   const length = (bytes: number | undefined) => (bytes === undefined ? {} : { 'Content-Length': bytes });
 
-  if (asked.head) {
+  // Who has the blob already is told so only where it could be had again, but nothing is fetched for that.
+  const has = hasAlready(asked, etag);
+  if (asked.head || has) {
     const { size, answered } = await cache.headBlob(repository, digest, asked.signal);
+    if (has) return notModified(etag, digest, answered);
     return { status: 200, headers: { ...common, ...length(size) }, answered, digest };
   }
   const { size, range, answered, body, close } = await cache.blob(repository, digest, pick, asked.signal);

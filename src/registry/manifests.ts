@@ -3,7 +3,7 @@ import type { PullThrough } from '../cache/pull-through.js';
 import { AppError } from '../lib/errors.js';
 import type { Repository } from '../oci/descriptor.js';
 import { parseTagOrDigest } from '../oci/reference.js';
-import type { Asked, Reply } from './reply.js';
+import { hasAlready, notModified, STALE_WARNING, type Asked, type Reply } from './reply.js';
 
 export async function manifest(
   cache: PullThrough,
@@ -19,6 +19,8 @@ export async function manifest(
     asked.signal,
   );
   const { digest, mediaType, size } = descriptor;
+  const etag = `"${digest}"`;
+  if (hasAlready(asked, etag)) return notModified(etag, digest, answered);
   if (!asked.head && !bytes) throw new AppError('INTERNAL', 'the manifest has no bytes');
   return {
     status: 200,
@@ -26,11 +28,8 @@ export async function manifest(
       'Content-Type': mediaType,
       'Content-Length': size,
       'Docker-Content-Digest': digest,
-      ETag: `"${digest}"`,
-      ...(answered.outcome === 'stale' && {
-        Age: answered.age ?? 0,
-        Warning: '110 - "upstream could not confirm this tag"',
-      }),
+      ETag: etag,
+      ...(answered.outcome === 'stale' && { Age: answered.age ?? 0, ...STALE_WARNING }),
     },
     body: asked.head ? undefined : bytes,
     answered,

@@ -186,9 +186,11 @@ export class RegistryServer {
     entry.repository = repository;
     const asked: Asked = {
       head: method === 'HEAD',
+      path,
       query,
       range: headers.range,
       ifRange: header(headers['if-range']),
+      ifNoneMatch: headers['if-none-match'],
       signal,
     };
     switch (wanted.kind) {
@@ -201,7 +203,7 @@ export class RegistryServer {
         entry.pull = 'blobs';
         return blob(this.#cache, repository, wanted.digest, asked);
       case 'tags':
-        return tags(this.#cache, repository, path, asked);
+        return tags(this.#cache, repository, wanted.name, asked);
       case 'referrers':
         entry.reference = wanted.digest;
         return referrers(this.#cache, repository, wanted.digest, asked);

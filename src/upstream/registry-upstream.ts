@@ -7,10 +7,10 @@ import { AppError } from '../lib/errors.js';
 import type { Logger } from '../lib/log.js';
 import type { Secret } from '../lib/secret.js';
 import type { Descriptor } from '../oci/descriptor.js';
-import { digestAlgorithm, digestHex, digestOf, isDigest, type Digest } from '../oci/digest.js';
+import { digestAlgorithm, digestOf, isDigest, type Digest } from '../oci/digest.js';
 import { MAX_MANIFEST_BYTES, sniffManifest } from '../oci/manifest.js';
 import { isManifestType, MANIFEST_ACCEPT, OCI_INDEX } from '../oci/media-types.js';
-import { parseTag, type TagOrDigest } from '../oci/reference.js';
+import type { TagOrDigest } from '../oci/reference.js';
 import { AddressGuard, type ListenerAddress, type Resolve } from './address-guard.js';
 import { contentTypeOf, failureOf, isAbsent, lengthOf } from './answers.js';
 import { Authenticator } from './authenticator.js';
@@ -19,7 +19,8 @@ import { Breaker } from './breaker.js';
 import { basicCredentials } from './credentials/basic.js';
 import type { CredentialSource } from './credentials/credential-source.js';
 import { linkSignals, withinTime } from './deadline.js';
-import { nextPage, referrersFrom, tagsFrom } from './listings.js';
+import { listReferrers, listTags, referrersTag, type ListCall } from './list-calls.js';
+import { referrersFrom } from './listings.js';
 import { honoursRange, probe, type Bodies, type Probe, type WatchedUpstream } from './probe.js';
 import { ProxyChoice, type Environment } from './proxy.js';
 import { RegistryClient } from './registry-client.js';
@@ -34,6 +35,7 @@ import type {
   Page,
   RawManifest,
   ReferrerDescriptor,
+  TagPage,
   Upstream,
   UpstreamBody,
   UpstreamStatus,
@@ -73,15 +75,9 @@ export interface UpstreamOptions {
 
 /** Manifests, tokens, HEADs and lists at once; more would only wait at the other end. */
 const METADATA_CONNECTIONS = 32;
-const MOST_LIST_BYTES = 16 * 1024 * 1024;
-const MOST_PAGES = 20;
-/** ECR refuses more. */
-const LARGEST_PAGE = 1000;
 /** How registries say that they do not do HEAD. Some storage behind a redirect takes a signed GET only: 403. */
 const NO_MANIFEST_HEAD: ReadonlySet<number> = new Set([400, 405, 501]);
 const NO_BLOB_HEAD: ReadonlySet<number> = new Set([400, 401, 403, 405, 501]);
-/** How registries say that they have no referrers API. */
-const NO_REFERRERS_API: ReadonlySet<number> = new Set([400, 404, 405, 406, 410, 501]);
 
 interface Parts {
   readonly client: RegistryClient;
@@ -232,65 +228,21 @@ export class RegistryUpstream implements Upstream, WatchedUpstream {
     }
   }
 
-  tags(
-    repository: string,
-    page: Page,
-    call: Call,
-  ): Promise<{ readonly tags: readonly string[]; readonly more: boolean } | undefined> {
-    const query = new URLSearchParams();
-    const n = page.n === undefined ? undefined : Math.min(page.n, LARGEST_PAGE);
-    if (n !== undefined) query.set('n', String(n));
-    if (page.last !== undefined) query.set('last', page.last);
-    return this.#metadata(call, async (signal) => {
-      const path = `tags/list${query.size === 0 ? '' : `?${query.toString()}`}`;
-      const response = await this.#ask({ method: 'GET', repository, path }, signal);
-      if (response.status !== 200) {
-        response.discard();
-        if (isAbsent(response.status)) return undefined;
-        throw this.#failure(response);
-      }
-      const tags = tagsFrom(await readAll(response, MOST_LIST_BYTES), this.name);
-      const more = nextPage(response.headers('link'), response.url) !== undefined;
-      const { last } = page;
-      // More than was asked for, or the very tag to begin after: upstream does no pages and has sent everything.
-      const everything = tags.length > (n ?? Infinity) || (last !== undefined && tags.includes(last));
-      if (!everything) return { tags, more };
-      const rest = last === undefined ? tags : tags.filter((tag) => tag > last);
-      return { tags: rest.slice(0, n), more: rest.length > (n ?? Infinity) };
-    });
+  tags(repository: string, page: Page, call: Call): Promise<TagPage | undefined> {
+    return this.#metadata(call, (signal) => listTags(this.#listCall(repository, signal), page));
   }
 
   referrers(repository: string, digest: Digest, call: Call): Promise<readonly ReferrerDescriptor[]> {
     return this.#metadata(call, async (signal) => {
-      const found: ReferrerDescriptor[] = [];
-      let query: string | undefined = '';
-      for (let page = 0; query !== undefined && page < MOST_PAGES; page++) {
-        const path = `referrers/${digest}${query}`;
-        const response = await this.#ask({ method: 'GET', repository, path, accept: OCI_INDEX }, signal);
-        if (response.status !== 200 || contentTypeOf(response) !== OCI_INDEX) {
-          response.discard();
-          if (response.status === 401) return [];
-          if (response.status === 200 || NO_REFERRERS_API.has(response.status)) {
-            return await this.#taggedReferrers(repository, digest, signal);
-          }
-          throw this.#failure(response);
-        }
-        found.push(...referrersFrom(await readAll(response, MOST_LIST_BYTES), this.name));
-        query = nextPage(response.headers('link'), response.url);
-      }
-      return found;
+      const found = await listReferrers(this.#listCall(repository, signal), digest);
+      if (found) return found;
+      const index = await this.#getManifest(repository, referrersTag(digest), signal);
+      return index?.mediaType === OCI_INDEX ? referrersFrom(index.bytes, this.name) : [];
     });
   }
 
   async close(): Promise<void> {
     await this.#parts.transport.close();
-  }
-
-  /** A registry without the API keeps referrers in an index under the tag `sha256-<hex>`. */
-  async #taggedReferrers(repository: string, digest: Digest, signal: AbortSignal): Promise<ReferrerDescriptor[]> {
-    const tag = parseTag(`${digestAlgorithm(digest)}-${digestHex(digest)}`.slice(0, 128));
-    const index = await this.#getManifest(repository, tag, signal);
-    return index?.mediaType === OCI_INDEX ? referrersFrom(index.bytes, this.name) : [];
   }
 
   async #getManifest(
@@ -309,7 +261,8 @@ export class RegistryUpstream implements Upstream, WatchedUpstream {
     meter?.answered();
     const bytes = await readAll(response, MAX_MANIFEST_BYTES);
     meter?.received(bytes.length);
-    const digest = digestOf(bytes, isDigest(reference) ? digestAlgorithm(reference) : 'sha256');
+    const named = isDigest(reference) ? reference : (response.header('docker-content-digest') ?? '');
+    const digest = digestOf(bytes, isDigest(named) ? digestAlgorithm(named) : 'sha256');
     if (isDigest(reference) && digest !== reference) {
       throw new AppError('UPSTREAM_INVALID', `${this.name}: the manifest sent for ${reference} is ${digest}`);
     }
@@ -351,6 +304,14 @@ export class RegistryUpstream implements Upstream, WatchedUpstream {
   #ask({ method, repository, path, accept = '*/*' }: Question, signal: AbortSignal): Promise<HttpResponse> {
     const request = { method, repository, path, headers: { accept }, lane: 'metadata', signal } as const;
     return this.#parts.client.send(request, this.#parts.authenticator);
+  }
+
+  #listCall(repository: string, signal: AbortSignal): ListCall {
+    return {
+      get: (path, accept) => this.#ask({ method: 'GET', repository, path, ...(accept && { accept }) }, signal),
+      failure: (response) => this.#failure(response),
+      where: this.name,
+    };
   }
 
   #failure(response: HttpResponse): AppError {

@@ -65,7 +65,15 @@ export interface RawManifest extends Descriptor {
 export interface Page {
   /** At most 1000. */
   readonly n?: number;
+  /** Where to go on: the `next` of another page, or a tag. */
   readonly last?: string;
+}
+
+export interface TagPage {
+  /** Sorted, without duplicates, nulls and digests. */
+  readonly tags: readonly string[];
+  /** Undefined when there are no more. */
+  readonly next?: string | undefined;
 }
 
 export interface UpstreamStatus {
@@ -86,13 +94,8 @@ export interface Upstream {
   statBlob(repository: string, digest: Digest, call: Call): Promise<{ readonly size: number | undefined } | undefined>;
   /** Throws RANGE_INVALID when upstream answers 416 to `offset`. */
   blob(repository: string, digest: Digest, call: BlobCall): Promise<UpstreamBody | undefined>;
-  /** Sorted, without duplicates, nulls and digests; `more` says that another page follows. */
-  tags(
-    repository: string,
-    page: Page,
-    call: Call,
-  ): Promise<{ readonly tags: readonly string[]; readonly more: boolean } | undefined>;
-  /** The JSON of an image index of referrers, from the API or the fallback tag; an empty one when there are none. */
+  tags(repository: string, page: Page, call: Call): Promise<TagPage | undefined>;
+  /** From the API or the fallback tag; an empty list when there are none. */
   referrers(repository: string, digest: Digest, call: Call): Promise<readonly ReferrerDescriptor[]>;
   /** Ends every connection. */
   close(): Promise<void>;

@@ -142,4 +142,4 @@ export const manifestNaming = (config: Descriptor, layers: readonly Descriptor[]
   );
 
 /** The fallback tag of the referrers API. */
-export const referrersTag = (digest: Digest): string => digest.replace(':', '-');
+export const referrersTag = (digest: Digest): string => digest.replace(/^(\w+):(.{64}).*$/, '$1-$2');

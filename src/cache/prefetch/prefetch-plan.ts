@@ -159,7 +159,8 @@ class PeekSource implements WalkSource {
   }
 
   referrers(subject: Digest): Promise<readonly Descriptor[]> {
-    return this.#turn(() => this.#parts.cache.referrers(this.#repository, subject, this.#signal));
+    const { name } = this.#repository;
+    return this.#turn(() => this.#entry.upstream.referrers(name, subject, { signal: this.#signal }));
   }
 
   async #resolve(tag: Exclude<TagOrDigest, Digest>): Promise<Digest> {

@@ -71,9 +71,9 @@ export class PrefetchSource implements WalkSource {
   }
 
   referrers(subject: Digest): Promise<readonly Descriptor[]> {
-    const { repository, signal, turn } = this.#for;
+    const { entry, repository, signal, turn } = this.#for;
     return patiently(this.#parts, this.#for, () =>
-      turn(() => this.#parts.cache.referrers(repository, subject, signal)),
+      turn(() => entry.upstream.referrers(repository.name, subject, { signal })),
     );
   }
 

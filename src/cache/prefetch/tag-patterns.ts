@@ -2,8 +2,8 @@
 import picomatch from 'picomatch';
 import { AppError } from '../../lib/errors.js';
 import { formatImagePattern, type TagPattern } from '../../oci/image-pattern.js';
-import { isTag, type Tag } from '../../oci/reference.js';
-import type { Page } from '../../upstream/upstream.js';
+import { isCompanionTag, isTag, type Tag } from '../../oci/reference.js';
+import type { Page, TagPage } from '../../upstream/upstream.js';
 
 const PAGE = 1000;
 /** A registry's list has an end. */
@@ -13,10 +13,7 @@ export const MOST_IMAGES = 5000;
 /** Each star multiplies what a match may cost, and the tags are upstream's to choose. */
 const MOST_STARS = 5;
 
-/** Signatures and referrers are kept under tags too; nobody means them who does not say so. */
-const FALLBACK = /^sha(?:256|512)-[0-9a-f]{32}/;
-
-type ListTags = (page: Page) => Promise<{ readonly tags: readonly string[]; readonly more: boolean }>;
+type ListTags = (page: Page) => Promise<TagPage>;
 
 /** Sorted as upstream sorts them. Throws MANIFEST_UNKNOWN when none fits, and what `list` throws. */
 export async function tagsThatFit(pattern: TagPattern, list: ListTags): Promise<readonly Tag[]> {
@@ -28,13 +25,13 @@ export async function tagsThatFit(pattern: TagPattern, list: ListTags): Promise<
   const found: Tag[] = [];
   let last: string | undefined;
   for (let page = 0; page < MOST_PAGES; page++) {
-    const { tags, more } = await list({ n: PAGE, ...(last !== undefined && { last }) });
+    const { tags, next } = await list({ n: PAGE, ...(last !== undefined && { last }) });
     for (const tag of tags) {
-      if (isTag(tag) && fits(tag) && (!FALLBACK.test(tag) || FALLBACK.test(pattern.tags))) found.push(tag);
+      // Nobody means signatures who does not say so.
+      if (isTag(tag) && fits(tag) && (!isCompanionTag(tag) || isCompanionTag(pattern.tags))) found.push(tag);
     }
     if (found.length > MOST_IMAGES) throw tooMany(name);
-    const next = tags.at(-1);
-    if (!more || next === undefined || next === last) break;
+    if (next === undefined || next === last) break;
     last = next;
   }
   if (found.length === 0) throw new AppError('MANIFEST_UNKNOWN', `no tag fits ${name}`);

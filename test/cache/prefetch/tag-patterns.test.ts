@@ -9,7 +9,7 @@ const all = ['1', '1.2', '1.2-slim', '2', '22', '22.1', `sha256-${'a'.repeat(64)
 /** Two at a time, whatever is asked. */
 function list({ last }: Page) {
   const from = last === undefined ? 0 : all.indexOf(last) + 1;
-  return Promise.resolve({ tags: all.slice(from, from + 2), more: from + 2 < all.length });
+  return Promise.resolve({ tags: all.slice(from, from + 2), next: from + 2 < all.length ? all[from + 1] : undefined });
 }
 const fit = (tags: string) => tagsThatFit({ upstream: 'up.test', repository: 'a', tags }, list);
 
@@ -33,7 +33,7 @@ describe('a pattern of tags', () => {
   });
 
   it('comes to an end with a registry that repeats itself', async () => {
-    const repeating = () => Promise.resolve({ tags: ['22'], more: true });
+    const repeating = () => Promise.resolve({ tags: ['22'], next: '22' });
     const found = await tagsThatFit({ upstream: 'up.test', repository: 'a', tags: '*' }, repeating);
     assert.ok(new Set(found).size === 1);
   });
