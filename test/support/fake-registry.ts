@@ -87,6 +87,8 @@ export class FakeRegistry {
   readonly requests: LoggedRequest[] = [];
   readonly repositories = new FakeRepositories();
   readonly auth: FakeAuth;
+  /** Of a page of tags, however many are asked for. */
+  mostTags = Infinity;
   readonly #options: FakeRegistryOptions;
   readonly #rules: Rule[] = [];
   readonly #listeners: Listener[] = [];
@@ -346,7 +348,7 @@ export class FakeRegistry {
     if (repository.tagList) return new Reply(200, headers, JSON.stringify({ name, tags: repository.tagList }));
     const last = url.searchParams.get('last') ?? '';
     const tags = [...repository.tags.keys()].filter((tag) => tag > last).sort();
-    const n = Number(url.searchParams.get('n') ?? tags.length);
+    const n = Math.min(Number(url.searchParams.get('n') ?? tags.length), this.mostTags);
     const page = tags.slice(0, n);
     const next = `</v2/${name}/tags/list?n=${n}&last=${page.at(-1) ?? ''}>; rel="next"`;
     const link = page.length > 0 && page.length < tags.length ? { link: next } : {};
