@@ -17,12 +17,13 @@ export async function referrers(
 ): Promise<Reply> {
   const digest = parseDigest(reference);
   const { referrers: all, stale } = await cache.referrers(repository, digest, asked.signal);
-  const artifactType = asked.query.get('artifactType');
-  const wanted = artifactType === null ? all : all.filter((referrer) => referrer.artifactType === artifactType);
+  // No media type has a space: somebody wrote `+json` without encoding it.
+  const artifactType = asked.query.get('artifactType')?.replaceAll(' ', '+');
+  const wanted = artifactType === undefined ? all : all.filter((referrer) => referrer.artifactType === artifactType);
   const { manifests, next } = pageAfter(asked.query.get('last'), wanted);
   const headers = {
     'Content-Type': OCI_INDEX,
-    ...(artifactType !== null && { 'OCI-Filters-Applied': 'artifactType' }),
+    ...(artifactType !== undefined && { 'OCI-Filters-Applied': 'artifactType' }),
     ...(stale && STALE_WARNING),
     ...nextLink(asked, next),
   };
