@@ -13,7 +13,7 @@ const FOOTER = 51;
 
 /** A layer whose fill is under way and stands still near its beginning. */
 async function startFill(...[t]: Parameters<typeof startScene>) {
-  const scene = await startScene(t, { size: LARGE });
+  const scene = await startScene(t, { size: LARGE, upstream: { responseTimeout: '60s' } });
   const gate = scene.registry.hold({ kind: 'blob', method: 'GET', ranged: false, at: 100_000 });
   const filling = await scene.daemon.openBlob(REPOSITORY, scene.layer.digest);
   await gate.reached;
