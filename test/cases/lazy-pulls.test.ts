@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { eventually } from '../support/eventually.js';
 import { get, sha256 } from '../support/http.js';
 import { descriptorOf, makeImage } from '../support/images.js';
 import { REPOSITORY, startScene } from './scene.js';
@@ -45,7 +46,7 @@ describe('a lazy pull', () => {
     const starts = Array.from({ length: 80 }, (_, i) => 12_000_000 + i * 300_000);
     const ahead = registry.hold({ kind: 'blob', method: 'GET', ranged: true });
     const answers = starts.map((start) => range(`bytes=${start}-${start + 4095}`, 60_000));
-    await ahead.reached;
+    await eventually(() => ahead.arrivals() >= 64, '64 ranges are under way');
     gate.open();
     ahead.open();
     for (const [i, answer] of (await Promise.all(answers)).entries()) {
