@@ -11,7 +11,7 @@ import type { Digest } from '../oci/digest.js';
 import type { Tag, TagOrDigest } from '../oci/reference.js';
 import {
   digestsOf,
-  eraseDigest,
+  eraseDigests,
   hasParentIn,
   isNeeded,
   putEdges,
@@ -34,7 +34,7 @@ import type {
   TagRecord,
   UseRecord,
 } from './records.js';
-import type { Records, StoredRecords } from './stored-records.js';
+import type { PagedRecords, StoredRecords } from './stored-records.js';
 import { NOTHING, removeBlobRecord } from './stored-total.js';
 import { moveTag, putPin, readPins, removePin, removeTag } from './tags.js';
 import type { Transaction } from './transaction.js';
@@ -136,7 +136,7 @@ export class Catalog {
   }
 
   /** The records themselves, past the memory, for those who read much of the index once. */
-  get records(): Records {
+  get records(): PagedRecords {
     return this.#records.fresh;
   }
 
@@ -273,9 +273,11 @@ export class Catalog {
    * by it alone, or to undefined when it is needed, or a rebuild does not know yet.
    */
   eraseUnneeded(digest: Digest): Promise<readonly Digest[] | undefined> {
-    return this.turn(async (tx) =>
-      this.rebuilding || (await isNeeded(tx, digest)) ? undefined : eraseDigest(tx, digest),
-    );
+    return this.turn(async (tx) => {
+      if (this.rebuilding || (await isNeeded(tx, digest))) return undefined;
+      const [erased] = await eraseDigests(tx, [digest]);
+      return erased?.freed;
+    });
   }
 
   /** Keeps an image, or whatever a tag points at, now and later. */

@@ -8,7 +8,6 @@
 import type { Repository } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
 import { firstDigest, keys, lastDigest, MARK, prefixes, repositoryAfterDigest, type Prefix } from './keys.js';
-import { removeLinks } from './links.js';
 import type { ManifestRecord, Root, RootRecord } from './records.js';
 import type { Records } from './stored-records.js';
 import { removeBlobRecord } from './stored-total.js';
@@ -71,26 +70,51 @@ export async function isNeeded(records: Records, digest: Digest): Promise<boolea
   if (await isAny(records, prefixes.parentsOf(digest))) return true;
   if (await isAny(records, prefixes.rootsOf(digest))) return true;
   if (await isAny(records, prefixes.pinsOn(digest))) return true;
+  return refersToStored(records, digest);
+}
+
+/** Whether it is a referrer whose subject is stored. */
+export async function refersToStored(records: Records, digest: Digest): Promise<boolean> {
   const subject = (await records.get(keys.manifest(digest)))?.subject;
   return subject !== undefined && (await records.get(keys.blob(subject))) !== undefined;
 }
 
-/**
- * Forgets all that is known of a digest that nothing needs; its bytes are the caller's to delete. Resolves to the digests
- * that may be needed by nothing now: its children, and its referrers.
- */
-export async function eraseDigest(tx: Transaction, digest: Digest): Promise<readonly Digest[]> {
-  const manifest = await tx.get(keys.manifest(digest));
-  const candidates: Digest[] = [...(manifest?.children ?? [])];
-  for await (const referrer of digestsOf(tx, prefixes.referrersOf(digest))) candidates.push(referrer);
-  for (const child of manifest?.children ?? []) tx.delete(keys.parent(child, digest));
-  if (manifest?.subject !== undefined) tx.delete(keys.referrer(manifest.subject, digest));
-  tx.delete(keys.manifest(digest));
-  await tx.deleteAll(prefixes.rootsOf(digest));
-  await tx.deleteAll(prefixes.usesOf(digest));
-  await removeBlobRecord(tx, digest);
-  await removeLinks(tx, digest);
-  return [...new Set(candidates)];
+export interface Erased {
+  readonly digest: Digest;
+  /** Bytes; undefined when only edges were left of it. */
+  readonly size: number | undefined;
+  /** What may be needed by nothing now: its children, and its referrers. */
+  readonly freed: readonly Digest[];
+}
+
+/** Forgets all that is known of digests that nothing needs; their bytes are the caller's to delete. */
+export async function eraseDigests(tx: Transaction, digests: readonly Digest[]): Promise<readonly Erased[]> {
+  const erased: Erased[] = [];
+  // All of it is read before any is changed: a scan that has to mind many changes is a slow one.
+  for (const { digest, size, manifest, referrers, keys: alone } of await Promise.all(
+    digests.map((each) => remainsOf(tx, each)),
+  )) {
+    for (const child of manifest?.children ?? []) tx.delete(keys.parent(child, digest));
+    if (manifest?.subject !== undefined) tx.delete(keys.referrer(manifest.subject, digest));
+    for (const key of alone) tx.delete(key);
+    await removeBlobRecord(tx, digest);
+    erased.push({ digest, size, freed: [...new Set([...(manifest?.children ?? []), ...referrers])] });
+  }
+  return erased;
+}
+
+/** What the index says of a digest that has no parent. */
+async function remainsOf(records: Records, digest: Digest) {
+  const manifest = await records.get(keys.manifest(digest));
+  const referrers: Digest[] = [];
+  for await (const referrer of digestsOf(records, prefixes.referrersOf(digest))) referrers.push(referrer);
+  const alone: string[] = manifest ? [keys.manifest(digest)] : [];
+  for await (const [key] of records.scan(prefixes.rootsOf(digest))) alone.push(key);
+  for await (const [key] of records.scan(prefixes.usesOf(digest))) alone.push(key);
+  for await (const [key] of records.scan(prefixes.linksOf(digest))) {
+    alone.push(key, keys.held(digest, repositoryAfterDigest(key)));
+  }
+  return { digest, size: (await records.get(keys.blob(digest)))?.size, manifest, referrers, keys: alone };
 }
 
 /** The digests at the end of the keys that `prefix` finds. */

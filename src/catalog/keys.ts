@@ -98,6 +98,8 @@ export const prefixes = {
   parents: 'parent ' as Prefix<Mark>,
   held: 'held ' as Prefix<Mark>,
   roots: 'root ' as Prefix<RootRecord>,
+  uses: 'used ' as Prefix<UseRecord>,
+  referrers: 'referrer ' as Prefix<Mark>,
   tags: 'tag ' as Prefix<TagRecord>,
   pins: 'pin ' as Prefix<PinRecord>,
   hours: 'hour ' as Prefix<HourRecord>,

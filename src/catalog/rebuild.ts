@@ -4,6 +4,7 @@
  * resumed by starting the half it was in again. While the `rebuilding` record is there, nothing may be deleted.
  */
 import type { Logger } from '../lib/log.js';
+import { slices } from '../lib/page.js';
 import type { MetadataStore, Mutation } from '../metadata/metadata-store.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
@@ -134,7 +135,3 @@ const rebuilding = (stage: RebuildRecord['stage']): Mutation => ({
 
 const unseen = (value: string): string =>
   JSON.stringify({ ...(JSON.parse(value) as BlobRecord), unseen: true } satisfies BlobRecord);
-
-function* slices<T>(all: readonly T[], size: number): Iterable<readonly T[]> {
-  for (let from = 0; from < all.length; from += size) yield all.slice(from, from + size);
-}

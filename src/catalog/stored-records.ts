@@ -4,7 +4,7 @@
  */
 import { LRUCache } from 'lru-cache';
 import { isAppError, type AppError } from '../lib/errors.js';
-import type { MetadataStore } from '../metadata/metadata-store.js';
+import type { Entry, MetadataStore, Part } from '../metadata/metadata-store.js';
 import type { Key, Prefix } from './keys.js';
 
 export interface Records {
@@ -13,10 +13,15 @@ export interface Records {
   scan<T>(prefix: Prefix<T>, after?: string): AsyncIterable<readonly [key: string, value: T]>;
 }
 
+export interface PagedRecords extends Records {
+  /** For those who read much: in pages, and values as the JSON they are kept as. */
+  pages(prefix: string, part?: Part): AsyncIterable<readonly Entry[]>;
+}
+
 /** About 300 bytes each. */
 const REMEMBERED = 100_000;
 
-export class StoredRecords implements Records {
+export class StoredRecords implements PagedRecords {
   readonly #store: MetadataStore;
   /** Absence is remembered too: most links that are asked for and missing are asked for again. */
   readonly #memory = new LRUCache<string, { readonly value: unknown }>({ max: REMEMBERED });
@@ -39,8 +44,12 @@ export class StoredRecords implements Records {
   }
 
   /** Past the memory, for those who read much of the index once. */
-  get fresh(): Records {
-    return { get: (key) => this.getFresh(key), scan: (prefix, after) => this.scan(prefix, after) };
+  get fresh(): PagedRecords {
+    return {
+      get: (key) => this.getFresh(key),
+      scan: (prefix, after) => this.scan(prefix, after),
+      pages: (prefix, part) => this.pages(prefix, part),
+    };
   }
 
   /** Past the memory, for reads that would only push useful records out of it. */
@@ -56,6 +65,14 @@ export class StoredRecords implements Records {
   async *scan<T>(prefix: Prefix<T>, after?: string): AsyncIterable<readonly [string, T]> {
     try {
       for await (const [key, text] of this.#store.scan(prefix, after)) yield [key, JSON.parse(text) as T];
+    } catch (error) {
+      throw this.#told(error);
+    }
+  }
+
+  async *pages(prefix: string, part?: Part): AsyncIterable<readonly Entry[]> {
+    try {
+      yield* this.#store.pages(prefix, part);
     } catch (error) {
       throw this.#told(error);
     }

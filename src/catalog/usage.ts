@@ -7,6 +7,7 @@
  */
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../lib/clock.js';
+import { slices } from '../lib/page.js';
 import type { Repository } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
 import type { Tag } from '../oci/reference.js';
@@ -98,7 +99,7 @@ export class Usage {
       await turn((tx) => tx.put(keys.runningTime, ran));
       this.#savedRan = ran;
     }
-    for (const uses of slices([...this.#uses])) {
+    for (const uses of slices([...this.#uses], BATCH)) {
       let counted: readonly (readonly [Key<UseRecord>, number])[] = [];
       await turn(async (tx) => {
         for (const [key, use] of uses) {
@@ -115,7 +116,7 @@ export class Usage {
       for (const [key, count] of counted) this.#forgetPulls(key, count);
       forget(this.#uses, uses);
     }
-    for (const checks of slices([...this.#checks])) {
+    for (const checks of slices([...this.#checks], BATCH)) {
       await turn(async (tx) => {
         for (const [key] of checks) {
           const record = await tx.get(key);
@@ -131,10 +132,6 @@ export class Usage {
     if (left > 0) this.#pulls.set(key, left);
     else this.#pulls.delete(key);
   }
-}
-
-function* slices<T>(all: readonly T[]): Iterable<readonly T[]> {
-  for (let from = 0; from < all.length; from += BATCH) yield all.slice(from, from + BATCH);
 }
 
 /** Forgets what was written, but not what was noted anew meanwhile. */

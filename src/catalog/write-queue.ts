@@ -50,7 +50,7 @@ export class WriteQueue {
       // A full store is left to `recover`: each turn would otherwise write 8 MiB only to see that it still is.
       if (this.#store.state === 'failed') await this.#reopen();
       if (this.#unusable) throw this.#unusable;
-      const transaction = new Transaction(this.#records);
+      const transaction = new Transaction(this.#records.fresh);
       const result = await work(transaction);
       const batch = transaction.batch();
       if (batch.length > 0) await this.#write(batch, durable);

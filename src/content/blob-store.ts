@@ -38,8 +38,8 @@ export interface BlobStore {
   delete(digest: Digest): Promise<boolean>;
   /** Sets bytes aside that turned out bad, for a person to look at; they are served no more. */
   quarantine(digest: Digest): Promise<boolean>;
-  /** What is stored, in order, without a look at each: for those who only want to know that it is there. */
-  digests(): AsyncIterable<Digest>;
+  /** What is stored, in order and in pages, without a look at each: for those who only want to know that it is there. */
+  digests(): AsyncIterable<readonly Digest[]>;
   /** Ordered by digest, after `after`. */
   list(after?: Digest): AsyncIterable<BlobInfo>;
   close(): Promise<void>;

@@ -96,8 +96,8 @@ export class FilesystemBlobStore implements BlobStore {
     return moved ?? false;
   }
 
-  async *digests(): AsyncIterable<Digest> {
-    for await (const shard of this.#sortedShards(undefined)) yield* shard;
+  digests(): AsyncIterable<readonly Digest[]> {
+    return this.#sortedShards(undefined);
   }
 
   async *list(after?: Digest): AsyncIterable<BlobInfo> {

@@ -1,4 +1,5 @@
 /** The few concurrency tools everything else is built from. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 
 /** Runs tasks one after the other, in the order they were given. A failed task does not stop the next. */
 export class Mutex {
@@ -79,6 +80,23 @@ export function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<
     signal.addEventListener('abort', onAbort, { once: true });
     promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
   });
+}
+
+/** Milliseconds that one piece of work may hold the event loop. */
+const BREATH = 10;
+
+/** For long work that others wait beside: gives the event loop back whenever the work has held it for long enough. */
+export class Breath {
+  #until = performance.now() + BREATH;
+
+  get due(): boolean {
+    return performance.now() >= this.#until;
+  }
+
+  async take(): Promise<void> {
+    await nextTurn();
+    this.#until = performance.now() + BREATH;
+  }
 }
 
 /** A promise together with what settles it. Its rejection is never "unhandled": whoever needs it awaits it. */

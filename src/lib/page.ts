@@ -12,3 +12,8 @@ export interface Page<T> {
   /** Where the next page begins, in words of the list's owner; undefined on the last page. */
   readonly next?: string | undefined;
 }
+
+/** A long list, some at a time. */
+export function* slices<T>(all: readonly T[], size: number): Iterable<readonly T[]> {
+  for (let from = 0; from < all.length; from += size) yield all.slice(from, from + size);
+}

@@ -18,7 +18,4 @@ export function unseal(key: string, sealed: string): string {
   return value;
 }
 
-const checksum = (key: string, value: string): string =>
-  crc32(value, crc32(`${key}\0`))
-    .toString(16)
-    .padStart(DIGITS, '0');
+const checksum = (key: string, value: string): string => crc32(`${key}\0${value}`).toString(16).padStart(DIGITS, '0');

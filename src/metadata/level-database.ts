@@ -7,7 +7,14 @@ export interface LevelDatabase {
     operations: ({ type: 'put'; key: string; value: string } | { type: 'del'; key: string })[],
     options: { sync: boolean },
   ): Promise<void>;
-  iterator(range: { gt?: string; gte?: string; lt?: string; limit: number }): { all(): Promise<[string, string][]> };
+  iterator(range: {
+    gt?: string;
+    gte?: string;
+    lt?: string;
+    limit: number;
+    fillCache: boolean;
+    highWaterMarkBytes: number;
+  }): { all(): Promise<[string, string][]> };
   close(): Promise<void>;
 }
 

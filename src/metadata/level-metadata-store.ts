@@ -12,11 +12,13 @@ import type { Logger } from '../lib/log.js';
 import { seal, unseal } from './checksum.js';
 import type { LevelDatabase, OpenLevel } from './level-database.js';
 import { setAside } from './set-aside.js';
-import type { MetadataState, MetadataStore, Mutation } from './metadata-store.js';
+import type { Entry, MetadataState, MetadataStore, Mutation, Part } from './metadata-store.js';
 
 /** A scan's first page is small because most scans ask whether there is anything at all. */
 const FIRST_PAGE = 32;
 const PAGE = 1000;
+/** Read at one visit to a thread; what a page needs beyond that takes another. */
+const PAGE_BYTES = 256 * 1024;
 /** Bytes that must be writable before a full index is opened again: room for LevelDB's log and new files. */
 const PROBE = Buffer.alloc(8 * 1024 * 1024, 0x5a);
 
@@ -92,21 +94,13 @@ export class LevelMetadataStore implements MetadataStore {
     }
   }
 
-  async *scan(prefix: string, after?: string): AsyncIterable<readonly [string, string]> {
-    const end = endOf(prefix);
-    let from: { gt: string } | { gte: string } =
-      after === undefined || after < prefix ? { gte: prefix } : { gt: after };
-    let next: Promise<[string, string][]> | undefined;
-    for (let limit = FIRST_PAGE; ; limit = PAGE) {
-      const page = await (next ?? this.#page({ ...from, ...(end !== undefined && { lt: end }), limit }));
-      const last = page.length < limit ? undefined : page.at(-1);
-      if (last) from = { gt: last[0] };
-      // Whoever came as far as the second page reads on: the next one is fetched while this one is looked at.
-      next = last && limit === PAGE ? this.#page({ ...from, ...(end !== undefined && { lt: end }), limit }) : undefined;
-      next?.catch(() => undefined);
-      for (const [key, sealed] of page) yield [key, unseal(key, sealed)];
-      if (!last) return;
-    }
+  async *scan(prefix: string, after?: string): AsyncIterable<Entry> {
+    const from = after === undefined || after < prefix ? { gte: prefix } : { gt: after };
+    for await (const page of this.#pages(from, endOf(prefix), FIRST_PAGE)) yield* page;
+  }
+
+  pages(prefix: string, part?: Part): AsyncIterable<readonly Entry[]> {
+    return this.#pages({ gte: prefix + (part?.from ?? '') }, part ? prefix + part.before : endOf(prefix), PAGE);
   }
 
   async reopen(): Promise<void> {
@@ -179,9 +173,31 @@ export class LevelMetadataStore implements MetadataStore {
     return this.#database;
   }
 
-  async #page(range: Parameters<LevelDatabase['iterator']>[0]): Promise<[string, string][]> {
+  async *#pages(
+    from: { gt: string } | { gte: string },
+    end: string | undefined,
+    first: number,
+  ): AsyncIterable<readonly Entry[]> {
+    const read = (after: typeof from, limit: number) =>
+      this.#page({ ...after, ...(end !== undefined && { lt: end }), limit });
+    let next = read(from, first);
+    for (let limit = first; ; limit = PAGE) {
+      const page = await next;
+      const last = page.length < limit ? undefined : page.at(-1);
+      // Whoever came as far as a large page reads on: the next one is fetched while this one is looked at.
+      const ahead = last && limit === PAGE ? read({ gt: last[0] }, PAGE) : undefined;
+      ahead?.catch(() => undefined);
+      yield page.map(([key, sealed]): Entry => [key, unseal(key, sealed)]);
+      if (!last) return;
+      next = ahead ?? read({ gt: last[0] }, PAGE);
+    }
+  }
+
+  async #page(range: { gt?: string; gte?: string; lt?: string; limit: number }): Promise<[string, string][]> {
     const database = await this.#handle();
-    const page = database.iterator(range).all();
+    // Whoever reads much reads it once: it is not to push out of LevelDB's cache what clients ask for all the time.
+    const fillCache = range.limit < PAGE;
+    const page = database.iterator({ ...range, fillCache, highWaterMarkBytes: PAGE_BYTES }).all();
     this.#reading.add(page);
     try {
       return await page;

@@ -4,6 +4,14 @@ export type Mutation =
   | { readonly type: 'put'; readonly key: string; readonly value: string }
   | { readonly type: 'delete'; readonly key: string };
 
+export type Entry = readonly [key: string, value: string];
+
+/** Keys that go on after the prefix with `from` or what sorts after it, up to what sorts before `before`. */
+export interface Part {
+  readonly from: string;
+  readonly before: string;
+}
+
 /** `ready`: reads and writes. `full`: no space; reads only, until it recovers by itself. `failed`: an unknown outcome. */
 export type MetadataState = 'ready' | 'full' | 'failed';
 
@@ -16,7 +24,9 @@ export interface MetadataStore {
    */
   write(batch: readonly Mutation[], options?: { readonly durable?: boolean }): Promise<void>;
   /** Entries whose key begins with `prefix`, in byte order of the key, after the key `after`. Read in pages: no snapshot is held. */
-  scan(prefix: string, after?: string): AsyncIterable<readonly [key: string, value: string]>;
+  scan(prefix: string, after?: string): AsyncIterable<Entry>;
+  /** The same for those who read much of it, page by page; `part` of it when that is given. */
+  pages(prefix: string, part?: Part): AsyncIterable<readonly Entry[]>;
   /** Closes and opens again after a failed write. Reads wait meanwhile. */
   reopen(): Promise<void>;
   close(): Promise<void>;

@@ -3,7 +3,7 @@
  * write, before or after the write was made, because a caller cannot know which of the two happened.
  */
 import { AppError } from '../../src/lib/errors.js';
-import type { MetadataState, MetadataStore, Mutation } from '../../src/metadata/metadata-store.js';
+import type { Entry, MetadataState, MetadataStore, Mutation, Part } from '../../src/metadata/metadata-store.js';
 
 export class MemoryMetadataStore implements MetadataStore {
   readonly #values = new Map<string, string>();
@@ -49,6 +49,13 @@ export class MemoryMetadataStore implements MetadataStore {
     for (const key of keys.sort()) {
       const value = this.#values.get(key);
       if (value !== undefined) yield [key, value];
+    }
+  }
+
+  async *pages(prefix: string, part?: Part): AsyncIterable<readonly Entry[]> {
+    for await (const entry of this.scan(prefix)) {
+      const rest = entry[0].slice(prefix.length);
+      if (!part || (rest >= part.from && rest < part.before)) yield [entry];
     }
   }
 

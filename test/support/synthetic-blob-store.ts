@@ -23,8 +23,8 @@ export class SyntheticBlobStore implements BlobStore {
     return this.sizes.delete(digest);
   }
 
-  async *digests(): AsyncIterable<Digest> {
-    for await (const { digest } of this.list()) yield digest;
+  async *digests(): AsyncIterable<readonly Digest[]> {
+    for await (const { digest } of this.list()) yield [digest];
   }
 
   async *list(after?: Digest): AsyncIterable<BlobInfo> {

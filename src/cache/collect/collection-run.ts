@@ -2,10 +2,12 @@
  * One garbage collection, from the plan to the report. It is made of batches, each whole in itself: it may be stopped or
  * killed between any two of them, and inside of one, and the next collection goes on from what it finds.
  */
-import { setImmediate as breath } from 'node:timers/promises';
-import { isNeeded } from '../../catalog/edges.js';
+import { refersToStored, type Erased } from '../../catalog/edges.js';
+import { keys, prefixes } from '../../catalog/keys.js';
 import type { BlobRecord } from '../../catalog/records.js';
+import { Breath } from '../../lib/async.js';
 import type { Clock } from '../../lib/clock.js';
+import { slices } from '../../lib/page.js';
 import type { Digest } from '../../oci/digest.js';
 import type {
   CollectedImage,
@@ -16,8 +18,7 @@ import type {
   CollectionTrigger,
   CollectorPolicy,
 } from './collection.js';
-import { DigestSet } from './digest-set.js';
-import { cascade, TURN, type Erased, type Eraser } from './eraser.js';
+import { cascade, type Eraser } from './eraser.js';
 import { BATCH, dropImages, evict } from './eviction.js';
 import { orphan as removeOrphan, staleSpools, type Leftovers, type LeftoverParts } from './leftovers.js';
 import type { Retention, Victim } from './retention.js';
@@ -25,10 +26,8 @@ import { sweep } from './sweep.js';
 
 /** Milliseconds between two reports of progress. */
 const PROGRESS_EVERY = 250;
-/** Records looked at between two looks at the clock. */
-const STRIDE = 500;
-/** Sorts after all digests. */
-const AFTER_ALL = '~';
+/** Neighbours erased in one turn of the write queue: what others wait for at most. */
+const NEIGHBOURS = 250;
 
 export interface RunOptions extends LeftoverParts {
   readonly retention: Retention;
@@ -45,12 +44,23 @@ export class CollectionRun {
   readonly #options: RunOptions;
   readonly #startedAt: number;
   readonly #started: number;
-  readonly #counts = { scanned: 0, swept: 0, bytes: 0, young: 0, files: 0, fileBytes: 0, images: 0 };
-  /** How far the sweep has come. */
-  #sweptTo = '';
-  /** Gone during the sweep, before it came to them: it may still see their records. */
-  readonly #ahead = new DigestSet();
+  readonly #breath = new Breath();
+  /** `kept`: what the last sweep came across and left. */
+  readonly #counts = { kept: 0, swept: 0, bytes: 0, young: 0, files: 0, fileBytes: 0, images: 0 };
+  /** Bytes of layers that no image names any more, and that the next sweep takes. */
+  #left = 0;
   #toldAt = 0;
+  /** What images leave to the sweep: not what it passes first, nor what it would spare for its age. */
+  readonly #sweeping = {
+    takes: async (digest: Digest): Promise<boolean> => {
+      const { records } = this.#options.catalog;
+      const blob = await records.get(keys.blob(digest));
+      return blob !== undefined && !this.#isYoung(blob) && !(await records.get(keys.manifest(digest)));
+    },
+    left: (bytes: number): void => {
+      this.#left += bytes;
+    },
+  };
 
   constructor(options: RunOptions) {
     this.#options = options;
@@ -61,17 +71,11 @@ export class CollectionRun {
   /** Throws the signal's reason, REBUILDING, and what the index and the store throw. */
   async run(): Promise<CollectionReport> {
     const { trigger, policy } = this.#options;
-    if (trigger === 'room') {
-      await this.#evict();
-      // Pins and images in use may be all that is left; then garbage is the only thing that can go.
-      if ((await this.#used()) > policy.lowWatermark * policy.maxSize) await this.#sweep();
-    } else {
-      await this.#expire();
-      await this.#sweep();
-      await this.#leftovers();
-      // Last: no image has to make room that garbage took.
-      if ((await this.#used()) > policy.highWatermark * policy.maxSize) await this.#evict();
-    }
+    if (trigger !== 'room') await this.#expire();
+    await this.#sweep(this.#options.store.digests());
+    if (trigger !== 'room') await this.#leftovers();
+    // Last: no image has to make room that garbage took.
+    if ((await this.#used()) > policy.highWatermark * policy.maxSize && (await this.#evict()) > 0) await this.#sweep();
     const report = this.#report();
     await this.#options.tell({ kind: 'report', report });
     return report;
@@ -82,7 +86,9 @@ export class CollectionRun {
     await this.#tell('plan');
     let batch: Victim[] = [];
     const drop = async () => {
-      await this.#named(await dropImages({ ...this.#options, gone: this.#gone }, batch, 'expired'));
+      await this.#named(
+        await dropImages({ ...this.#options, gone: this.#gone, sweep: this.#sweeping }, batch, 'expired'),
+      );
       batch = [];
     };
     for await (const victim of retention.expired(policy.retention, dryRun)) {
@@ -92,43 +98,65 @@ export class CollectionRun {
     if (batch.length > 0) await drop();
   }
 
-  async #evict(): Promise<void> {
+  async #evict(): Promise<number> {
     const { policy } = this.#options;
     await this.#tell('plan');
-    await evict({
+    return evict({
       ...this.#options,
       gone: this.#gone,
+      sweep: this.#sweeping,
       dropped: (images) => this.#named(images),
       excess: async () => (await this.#used()) - policy.lowWatermark * policy.maxSize,
     });
   }
 
-  async #sweep(): Promise<void> {
-    const { catalog, store, eraser, dryRun, signal } = this.#options;
-    let batch: Digest[] = [];
-    let looked = 0;
-    for await (const { digest, blob, referred, orphan } of sweep(catalog.records, store.digests())) {
-      if (++looked % STRIDE === 0) {
-        signal.throwIfAborted();
-        // Whole pages may be at hand, and clients are not kept waiting for the end of one.
-        await breath();
-        await this.#tellNow('sweep');
-      }
-      this.#sweptTo = digest;
-      if (eraser.isGone(digest) || this.#ahead.has(digest)) continue;
-      if (orphan) this.#leftOver(await removeOrphan(this.#options, digest, dryRun));
-      if (blob) this.#counts.scanned++;
-      if (referred) continue;
-      if (blob && this.#isYoung(blob)) {
-        if (!(await isNeeded(catalog.records, digest))) this.#counts.young++;
-      } else if (batch.push(digest) >= TURN) {
-        await cascade(batch, { eraser, gone: this.#gone });
-        batch = [];
+  async #sweep(files?: AsyncIterable<readonly Digest[]>): Promise<void> {
+    const { catalog, eraser, dryRun } = this.#options;
+    const { records } = catalog;
+    const isGone = (digest: Digest) => eraser.isGone(digest);
+    // Manifests first: what they free is then come across, wherever it sorts.
+    for await (const { unreferred } of sweep({ records, recorded: prefixes.manifests, isGone })) {
+      await this.#goOn();
+      const { old } = await this.#byAge(unreferred);
+      await cascade(old, { eraser, gone: this.#gone, leave: this.#sweeping.takes });
+    }
+    this.#counts.kept = 0;
+    this.#counts.young = 0;
+    for await (const window of sweep({ records, recorded: prefixes.blobs, ...(files && { files }), isGone })) {
+      await this.#goOn();
+      for (const digest of window.orphans) this.#leftOver(await removeOrphan(this.#options, digest, dryRun));
+      const { old, young } = await this.#byAge(window.unreferred);
+      this.#counts.kept += window.looked;
+      this.#counts.young += young;
+      for (const neighbours of slices(old, NEIGHBOURS)) {
+        for (const erased of await eraser.eraseNeighbours(neighbours)) {
+          this.#gone(erased);
+          if (erased.size !== undefined) this.#counts.kept--;
+        }
       }
     }
-    await cascade(batch, { eraser, gone: this.#gone });
-    this.#sweptTo = AFTER_ALL;
+    this.#left = 0;
     await this.#tell('sweep');
+  }
+
+  /** Between two batches of the sweep. Whole pages may be at hand, and clients are not kept waiting for the end of one. */
+  async #goOn(): Promise<void> {
+    this.#options.signal.throwIfAborted();
+    if (this.#breath.due) await this.#breath.take();
+    await this.#tellNow('sweep');
+  }
+
+  /** Of what nothing refers to: what is old enough to go, and how many are kept only because they are not. */
+  async #byAge(unreferred: readonly Digest[]): Promise<{ readonly old: readonly Digest[]; readonly young: number }> {
+    const { records } = this.#options.catalog;
+    const old: Digest[] = [];
+    let young = 0;
+    for (const digest of unreferred) {
+      const blob = await records.get(keys.blob(digest));
+      if (!blob || !this.#isYoung(blob)) old.push(digest);
+      else if (!(await refersToStored(records, digest))) young++;
+    }
+    return { old, young };
   }
 
   async #leftovers(): Promise<void> {
@@ -149,21 +177,16 @@ export class CollectionRun {
     return catalog.runningTime - blob.ran < lifetime;
   }
 
-  /** Bytes that count towards maxSize; in a dry run, as they would be by now. */
+  /** Bytes that count towards maxSize, as they will be after the next sweep; in a dry run, would be. */
   async #used(): Promise<number> {
     const { catalog, spools, dryRun } = this.#options;
-    return (await catalog.stored()).bytes + spools.bytes - (dryRun ? this.#counts.bytes : 0);
+    return (await catalog.stored()).bytes + spools.bytes - this.#left - (dryRun ? this.#counts.bytes : 0);
   }
 
-  /** Whatever goes counts as looked at, once. */
-  readonly #gone = ({ digest, size }: Erased): void => {
-    if (size !== undefined) {
-      this.#counts.swept++;
-      this.#counts.bytes += size;
-    }
-    if (digest <= this.#sweptTo) return;
-    if (size !== undefined) this.#counts.scanned++;
-    if (this.#sweptTo !== '' && !this.#options.dryRun) this.#ahead.add(digest);
+  readonly #gone = ({ size }: Erased): void => {
+    if (size === undefined) return;
+    this.#counts.swept++;
+    this.#counts.bytes += size;
   };
 
   async #named(images: readonly CollectedImage[]): Promise<void> {
@@ -186,10 +209,10 @@ export class CollectionRun {
   }
 
   #summary(): CollectionCounts {
-    const { scanned, swept, bytes, young, files, fileBytes } = this.#counts;
+    const { kept, swept, bytes, young, files, fileBytes } = this.#counts;
     return {
-      scannedBlobs: scanned,
-      reachableBlobs: Math.max(0, scanned - swept - young),
+      scannedBlobs: kept + swept,
+      reachableBlobs: Math.max(0, kept - young),
       sweptBlobs: swept,
       sweptBytes: bytes,
       keptByGrace: young,

@@ -2,23 +2,18 @@
  * How images and digests go. There are two erasers: one that does it, and one that only imagines it, for dry runs and for
  * the time when the index is full. What becomes unneeded by that is followed here, the same for both.
  */
+import type { Erased } from '../../catalog/edges.js';
 import type { Root } from '../../catalog/records.js';
 import type { Digest } from '../../oci/digest.js';
 import type { NamedVictim } from './retention.js';
-
-export interface Erased {
-  readonly digest: Digest;
-  /** Bytes; undefined when only edges were left of it. */
-  readonly size: number | undefined;
-  /** What may be needed by nothing now. */
-  readonly freed: readonly Digest[];
-}
 
 export interface Eraser {
   /** Drops the roots, and the tags that point there; leaves out what was used, pinned or taken into use since it was chosen. */
   dropRoots(victims: readonly NamedVictim[]): Promise<readonly NamedVictim[]>;
   /** Of the digests, those that nothing needs are gone now, and are what it resolves to. */
   erase(digests: readonly Digest[]): Promise<readonly Erased[]>;
+  /** The same, fast, for many that lie close together and are sorted: what a sweep came across. */
+  eraseNeighbours(digests: readonly Digest[]): Promise<readonly Erased[]>;
   /** Whether it is only imagined to be gone, so that its records can still be seen. */
   isGone(digest: Digest): boolean;
   isDropped(root: Root): boolean;
@@ -31,13 +26,15 @@ export interface Cascade {
   readonly eraser: Eraser;
   /** Called for each digest that is gone, with the index in `from` of what it went with: the last that needed it. */
   readonly gone: (erased: Erased, owner: number) => void;
+  /** Whether what was freed stays for a sweep that follows; without it, all of it goes at once. */
+  readonly leave?: ((freed: Digest, owner: number) => Promise<boolean>) | undefined;
 }
 
 /**
  * Erases the digests that nothing needs, then what only they needed, and so on. It can be left off anywhere: what is
  * not erased yet is found by the next sweep.
  */
-export async function cascade(from: readonly Digest[], { eraser, gone }: Cascade): Promise<void> {
+export async function cascade(from: readonly Digest[], { eraser, gone, leave }: Cascade): Promise<void> {
   const owners = new Map<Digest, number>();
   const own = (digest: Digest, owner: number) => owners.set(digest, Math.max(owner, owners.get(digest) ?? owner));
   from.forEach((digest, index) => own(digest, index));
@@ -49,6 +46,7 @@ export async function cascade(from: readonly Digest[], { eraser, gone }: Cascade
         const owner = owners.get(erased.digest) ?? 0;
         gone(erased, owner);
         for (const digest of erased.freed) {
+          if (leave && (await leave(digest, owner))) continue;
           own(digest, owner);
           next.add(digest);
         }

@@ -1,10 +1,12 @@
 /** Images go: chosen ones together, or the least recently pulled until enough is freed. */
 import type { Catalog } from '../../catalog/catalog.js';
+import type { Erased } from '../../catalog/edges.js';
 import { keys } from '../../catalog/keys.js';
+import { slices } from '../../lib/page.js';
 import { formatImageReference } from '../../oci/reference.js';
 import type { Digest } from '../../oci/digest.js';
 import type { CollectedImage, CollectionReason } from './collection.js';
-import { cascade, type Erased, type Eraser } from './eraser.js';
+import { cascade, TURN, type Eraser } from './eraser.js';
 import { named, type NamedVictim, type Retention, type Victim } from './retention.js';
 
 /** Images that go together: their roots in one turn, and what they alone need in few. */
@@ -17,26 +19,52 @@ export interface Dropping {
   readonly eraser: Eraser;
   /** Called for each digest that goes. */
   readonly gone: (erased: Erased) => void;
+  /** Given when a sweep follows: it finds what was freed much faster than each can be looked up. */
+  readonly sweep?: {
+    /** Whether it takes this digest, once nothing needs it. */
+    readonly takes: (freed: Digest) => Promise<boolean>;
+    /** Called with the bytes of what is left to it. */
+    readonly left: (bytes: number) => void;
+  };
 }
 
 /** Drops the images that may still go, with all that nothing else needs. Resolves to them. */
 export async function dropImages(
-  { catalog, eraser, gone }: Dropping,
+  { catalog, eraser, gone, sweep }: Dropping,
   victims: readonly Victim[],
   reason: CollectionReason,
 ): Promise<readonly CollectedImage[]> {
   const dropped = await eraser.dropRoots(await named(catalog, victims));
   const bytes = dropped.map(() => 0);
+  const count = (size: number, owner: number) => (bytes[owner] = (bytes[owner] ?? 0) + size);
+  /** With the last of the images that named them. */
+  const left = new Map<Digest, number>();
   await cascade(
     dropped.map(({ root }) => root.digest),
     {
       eraser,
       gone: (erased, owner) => {
-        bytes[owner] = (bytes[owner] ?? 0) + (erased.size ?? 0);
+        count(erased.size ?? 0, owner);
         gone(erased);
       },
+      leave:
+        sweep &&
+        (async (freed, owner) => {
+          const takes = await sweep.takes(freed);
+          if (takes) left.set(freed, Math.max(owner, left.get(freed) ?? owner));
+          return takes;
+        }),
     },
   );
+  for (const some of slices([...left], TURN)) {
+    await Promise.all(
+      some.map(async ([digest, owner]) => {
+        const size = await sizeUnnamed(catalog, eraser, digest);
+        count(size, owner);
+        sweep?.left(size);
+      }),
+    );
+  }
   return dropped.map((victim, index) => ({
     reference: referenceOf(victim),
     digest: victim.root.digest,
@@ -54,16 +82,20 @@ export interface Eviction extends Dropping {
   readonly signal: AbortSignal;
 }
 
-/** Drops images, the least recently pulled first, until there is no excess or nothing is left that may go. */
-export async function evict(eviction: Eviction): Promise<void> {
+/**
+ * Drops images, the least recently pulled first, until there is no excess or nothing is left that may go. Resolves to how
+ * many went.
+ */
+export async function evict(eviction: Eviction): Promise<number> {
   const { catalog, eraser, retention, excess, dropped, signal } = eviction;
-  for (let victims: readonly Victim[], went = true; went;) {
+  let went = 0;
+  for (let victims: readonly Victim[], before = -1; before < went;) {
     victims = await retention.leastRecent(PLAN, (root) => !eraser.isDropped(root));
-    went = false;
+    before = went;
     for (let at = 0; at < victims.length;) {
       signal.throwIfAborted();
       const left = await excess();
-      if (left <= 0) return;
+      if (left <= 0) return went;
       const batch: Victim[] = [];
       // However much they share, all but the last of these together free less than is needed.
       for (let most = 0; most < left && batch.length < BATCH; at++) {
@@ -73,10 +105,17 @@ export async function evict(eviction: Eviction): Promise<void> {
         most += await sizeOf(catalog, victim.root.digest);
       }
       const images = await dropImages(eviction, batch, 'evicted');
-      went ||= images.length > 0;
+      went += images.length;
       await dropped(images);
     }
   }
+  return went;
+}
+
+/** Bytes of what no manifest names any more; 0 while one does. */
+async function sizeUnnamed(catalog: Catalog, eraser: Eraser, digest: Digest): Promise<number> {
+  for await (const parent of catalog.parentsOf(digest)) if (!eraser.isGone(parent)) return 0;
+  return (await catalog.records.get(keys.blob(digest)))?.size ?? 0;
 }
 
 /** Bytes of all that an image names and that is stored, shared or not. */

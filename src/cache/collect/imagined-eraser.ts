@@ -2,12 +2,14 @@
  * Erases in thought: what would be gone is remembered and nothing is changed. For dry runs; and with `unlink`, for an
  * index that is full and takes no writes: then the bytes are deleted ahead of their records. A record without bytes is a miss.
  */
-
-import { keys, lastDigest, prefixes } from '../../catalog/keys.js';
+import { digestsOf, readRoots, type Erased } from '../../catalog/edges.js';
+import { keys, prefixes } from '../../catalog/keys.js';
+import { ReadAhead } from '../../catalog/read-ahead.js';
 import type { Root } from '../../catalog/records.js';
+import type { Records } from '../../catalog/stored-records.js';
 import { digestOf, type Digest } from '../../oci/digest.js';
 import { DigestSet } from './digest-set.js';
-import type { Erased, Eraser } from './eraser.js';
+import type { Eraser } from './eraser.js';
 import { mayGo, rootKey, type NamedVictim, type RetentionParts } from './retention.js';
 
 export class ImaginedEraser implements Eraser {
@@ -38,21 +40,12 @@ export class ImaginedEraser implements Eraser {
     return dropped;
   }
 
-  async erase(digests: readonly Digest[]): Promise<readonly Erased[]> {
-    const { records } = this.#parts.catalog;
-    const erased: Erased[] = [];
-    for (const digest of digests) {
-      if (this.#gone.has(digest) || (await this.#isNeeded(digest))) continue;
-      const manifest = await records.get(keys.manifest(digest));
-      const freed: Digest[] = [...(manifest?.children ?? [])];
-      for await (const referrer of this.#parts.catalog.referrersOf(digest)) freed.push(referrer);
-      erased.push({ digest, size: (await records.get(keys.blob(digest)))?.size, freed });
-    }
-    for (const { digest } of erased) {
-      this.#gone.add(digest);
-      await this.#unlink(digest);
-    }
-    return erased;
+  erase(digests: readonly Digest[]): Promise<readonly Erased[]> {
+    return this.#erase(this.#parts.catalog.records, digests);
+  }
+
+  async eraseNeighbours(digests: readonly Digest[]): Promise<readonly Erased[]> {
+    return this.#erase(await ReadAhead.open(this.#parts.catalog.records, digests), digests);
   }
 
   isGone(digest: Digest): boolean {
@@ -63,15 +56,29 @@ export class ImaginedEraser implements Eraser {
     return this.#dropped.has(nameOf(root));
   }
 
-  /** What `isNeeded` of the catalog asks, less what is imagined to be gone. */
-  async #isNeeded(digest: Digest): Promise<boolean> {
-    const { catalog, inUse } = this.#parts;
-    const { records } = catalog;
-    if (inUse(digest)) return true;
-    for await (const [key] of records.scan(prefixes.parentsOf(digest))) {
-      if (!this.#gone.has(lastDigest(key))) return true;
+  async #erase(records: Records, digests: readonly Digest[]): Promise<readonly Erased[]> {
+    const erased: Erased[] = [];
+    for (const digest of digests) {
+      if (this.#gone.has(digest) || (await this.#isNeeded(records, digest))) continue;
+      const manifest = await records.get(keys.manifest(digest));
+      const freed: Digest[] = [...(manifest?.children ?? [])];
+      for await (const referrer of digestsOf(records, prefixes.referrersOf(digest))) freed.push(referrer);
+      erased.push({ digest, size: (await records.get(keys.blob(digest)))?.size, freed });
     }
-    for await (const root of catalog.roots(digest)) if (!this.isDropped(root)) return true;
+    for (const { digest } of erased) {
+      this.#gone.add(digest);
+      await this.#unlink(digest);
+    }
+    return erased;
+  }
+
+  /** What `isNeeded` of the catalog asks, less what is imagined to be gone. */
+  async #isNeeded(records: Records, digest: Digest): Promise<boolean> {
+    if (this.#parts.inUse(digest)) return true;
+    for await (const parent of digestsOf(records, prefixes.parentsOf(digest))) {
+      if (!this.#gone.has(parent)) return true;
+    }
+    for await (const root of readRoots(records, prefixes.rootsOf(digest))) if (!this.isDropped(root)) return true;
     for await (const _ of records.scan(prefixes.pinsOn(digest))) return true;
     const subject = (await records.get(keys.manifest(digest)))?.subject;
     if (subject === undefined || this.#gone.has(subject)) return false;

@@ -6,9 +6,10 @@
  * not known, because a crash lost the last seconds, is as new as can be.
  */
 import type { Catalog } from '../../catalog/catalog.js';
-import { firstDigest, keys, prefixes, type Prefix } from '../../catalog/keys.js';
+import { firstDigest, keys, prefixes } from '../../catalog/keys.js';
 import type { Root, UseRecord } from '../../catalog/records.js';
-import type { Records } from '../../catalog/stored-records.js';
+import type { PagedRecords, Records } from '../../catalog/stored-records.js';
+import { Breath } from '../../lib/async.js';
 import type { Repository } from '../../oci/descriptor.js';
 import type { Digest } from '../../oci/digest.js';
 import type { Tag } from '../../oci/reference.js';
@@ -76,7 +77,9 @@ export class Retention {
     // Children that are manifests are few among all children: asking the index about each would take as long as the sweep.
     const manifests = await digestsWith(records, prefixes.manifests);
     const pinned = await digestsWith(records, prefixes.pinned);
+    const breath = new Breath();
     for await (const root of catalog.roots()) {
+      if (breath.due) await breath.take();
       if (pinned.has(root.digest) || inUse(root.digest)) continue;
       const use = await this.#lastUse(root.repository, root.digest, manifests);
       yield { root, chosenAt, lastPulledAt: use?.at ?? root.at, ran: use?.ran };
@@ -125,8 +128,8 @@ const scopeOf = ({ upstream, name }: Repository): string => `${upstream} ${name}
 const olderFirst = (a: Candidate, b: Candidate): number =>
   (a.ran ?? a.chosenAt) - (b.ran ?? b.chosenAt) || a.root.at - b.root.at;
 
-async function digestsWith<T>(records: Records, prefix: Prefix<T>): Promise<DigestSet> {
+async function digestsWith(records: PagedRecords, prefix: string): Promise<DigestSet> {
   const digests = new DigestSet();
-  for await (const [key] of records.scan(prefix)) digests.add(firstDigest(key));
+  for await (const page of records.pages(prefix)) for (const [key] of page) digests.add(firstDigest(key));
   return digests;
 }

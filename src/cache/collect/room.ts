@@ -9,6 +9,7 @@ import type { SpoolArea } from '../../content/spool-area.js';
 import { Mutex } from '../../lib/async.js';
 import { isAppError } from '../../lib/errors.js';
 import type { Logger } from '../../lib/log.js';
+import { slices } from '../../lib/page.js';
 import type { Digest } from '../../oci/digest.js';
 import type { CollectedImage } from './collection.js';
 import { cascade } from './eraser.js';
@@ -143,7 +144,3 @@ export class Room {
 }
 
 const isFull = (health: CatalogHealth): boolean => health === 'full';
-
-function* slices<T>(all: readonly T[], size: number): Iterable<readonly T[]> {
-  for (let from = 0; from < all.length; from += size) yield all.slice(from, from + size);
-}

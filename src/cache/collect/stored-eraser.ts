@@ -4,14 +4,15 @@
  * the old ones. A crash between the two leaves a file without a record, which the next collection finds.
  */
 import type { Catalog } from '../../catalog/catalog.js';
-import { eraseDigest, isNeeded } from '../../catalog/edges.js';
+import { eraseDigests, isNeeded, type Erased } from '../../catalog/edges.js';
 import { keys } from '../../catalog/keys.js';
 import { removeTag } from '../../catalog/tags.js';
+import type { Transaction } from '../../catalog/transaction.js';
 import type { BlobStore } from '../../content/blob-store.js';
-import { Mutex, type KeyedMutex } from '../../lib/async.js';
+import { Mutex, Semaphore, type KeyedMutex } from '../../lib/async.js';
 import { AppError } from '../../lib/errors.js';
 import type { Digest } from '../../oci/digest.js';
-import type { Erased, Eraser } from './eraser.js';
+import type { Eraser } from './eraser.js';
 import { mayGo, type NamedVictim } from './retention.js';
 
 export interface EraserParts {
@@ -23,11 +24,15 @@ export interface EraserParts {
   readonly inUse: (digest: Digest) => boolean;
 }
 
+/** Of the four threads that all files and the index are read with, clients keep the others. */
+const UNLINKS_AT_ONCE = 2;
+
 /** Throws REBUILDING while the index does not know everything yet, and what the index and the store throw. */
 export class StoredEraser implements Eraser {
   readonly #parts: EraserParts;
   /** Only one batch holds locks at a time: two could wait for each other. */
   readonly #batches = new Mutex();
+  readonly #unlinks = new Semaphore(UNLINKS_AT_ONCE);
 
   constructor(parts: EraserParts) {
     this.#parts = parts;
@@ -52,14 +57,11 @@ export class StoredEraser implements Eraser {
   }
 
   erase(digests: readonly Digest[]): Promise<readonly Erased[]> {
-    const { store } = this.#parts;
-    return this.#batches.run(() =>
-      this.#locked(digests, async () => {
-        const erased = await this.#forget(digests);
-        await Promise.all(erased.map(({ digest }) => store.delete(digest)));
-        return erased;
-      }),
-    );
+    return this.#erase(digests, () => Promise.resolve());
+  }
+
+  eraseNeighbours(digests: readonly Digest[]): Promise<readonly Erased[]> {
+    return this.#erase(digests, (tx) => tx.readAhead(digests));
   }
 
   isGone(): boolean {
@@ -70,26 +72,29 @@ export class StoredEraser implements Eraser {
     return false;
   }
 
-  #forget(digests: readonly Digest[]): Promise<readonly Erased[]> {
-    const { catalog, inUse } = this.#parts;
-    return catalog.turn(async (tx) => {
-      assertComplete(catalog);
-      // All are read before any is changed: what one of them needed may go with it, in a turn of its own.
-      const needed = await Promise.all(digests.map((digest) => isNeeded(tx, digest)));
-      const unneeded = digests.filter((digest, index) => needed[index] === false && !inUse(digest));
-      return Promise.all(
-        unneeded.map(async (digest) => {
-          const size = (await tx.get(keys.blob(digest)))?.size;
-          return { digest, size, freed: await eraseDigest(tx, digest) };
-        }),
-      );
-    });
+  #erase(digests: readonly Digest[], prepare: (tx: Transaction) => Promise<void>): Promise<readonly Erased[]> {
+    const { catalog, store, inUse } = this.#parts;
+    return this.#batches.run(() =>
+      this.#locked(digests, async () => {
+        const erased = await catalog.turn(async (tx) => {
+          assertComplete(catalog);
+          await prepare(tx);
+          // All are read before any is changed: what one of them needed may go with it, in a turn of its own.
+          const needed = await Promise.all(digests.map((digest) => isNeeded(tx, digest)));
+          return eraseDigests(
+            tx,
+            digests.filter((digest, index) => needed[index] === false && !inUse(digest)),
+          );
+        });
+        await Promise.all(erased.map(({ digest }) => this.#unlinks.run(() => store.delete(digest))));
+        return erased;
+      }),
+    );
   }
 
   #locked<T>(digests: readonly Digest[], task: () => Promise<T>): Promise<T> {
-    const [first, ...others] = digests;
-    if (first === undefined) return task();
-    return this.#parts.digestLocks.run(first, () => this.#locked(others, task));
+    const { digestLocks } = this.#parts;
+    return digests.reduceRight((inner, digest) => () => digestLocks.run(digest, inner), task)();
   }
 }
 

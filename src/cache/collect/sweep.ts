@@ -1,94 +1,88 @@
 /**
- * Finds what nothing refers to, and files without a record, by walking sorted ranges side by side: everything that is
- * stored or was, everything that may keep it, and the files, when they are looked at too. It holds one record of each range and no set, whatever the size of the index. The
- * ranges are read in pages at slightly different moments, so it names candidates; the eraser decides.
+ * Finds what nothing refers to, and files without a record, by walking sorted ranges side by side: what is recorded, the
+ * files, and everything that may keep something. It holds one page of each range and no set, whatever the size of the
+ * index. The pages are read at slightly different moments, so it names candidates; the eraser decides.
  */
-import { firstDigest, prefixes, type Prefix } from '../../catalog/keys.js';
-import type { BlobRecord } from '../../catalog/records.js';
-import type { Records } from '../../catalog/stored-records.js';
+import { Cursor, END } from '../../catalog/cursor.js';
+import { lastDigest, prefixes } from '../../catalog/keys.js';
+import type { PagedRecords } from '../../catalog/stored-records.js';
 import type { Digest } from '../../oci/digest.js';
 
-export interface Swept {
-  readonly digest: Digest;
-  /** Undefined for edges whose bytes were forgotten, and for a file without a record. */
-  readonly blob: BlobRecord | undefined;
-  readonly referred: boolean;
-  /** A file that no record names. */
-  readonly orphan: boolean;
+/** What is looked at between two windows: some milliseconds of work. */
+const SPAN = 1000;
+
+/** Neighbours in the order of digests. */
+export interface Window {
+  /** Records looked at. */
+  looked: number;
+  /** Those of them that nothing refers to. */
+  readonly unreferred: Digest[];
+  /** Files that no record names. */
+  readonly orphans: Digest[];
 }
 
-/** Every blob, every manifest without a blob, and every file without either, ordered by digest. */
-export async function* sweep(records: Records, files: AsyncIterable<Digest>): AsyncIterable<Swept> {
-  const stored = await Range.over(files);
-  const blobs = await Range.open(records, prefixes.blobs);
-  const manifests = await Range.open(records, prefixes.manifests);
-  const keepers = [
-    await Range.open(records, prefixes.parents),
-    await Range.open(records, prefixes.roots),
-    await Range.open(records, prefixes.pinned),
-  ];
+export interface Walk {
+  readonly records: PagedRecords;
+  /** What is looked at: `prefixes.blobs` or `prefixes.manifests`. */
+  readonly recorded: string;
+  readonly files?: AsyncIterable<readonly Digest[]>;
+  /** Whether it is only imagined to be gone: then it is passed over, and keeps nothing. */
+  readonly isGone: (digest: Digest) => boolean;
+}
+
+export async function* sweep({ records, recorded: range, files: stored, isGone }: Walk): AsyncIterable<Window> {
+  const cursors: Cursor[] = [];
+  const opened = async (opening: Promise<Cursor>) => {
+    const cursor = await opening;
+    cursors.push(cursor);
+    return cursor;
+  };
   try {
+    const recorded = await opened(Cursor.open(records, range));
+    const files = await opened(Cursor.over(stored ?? none()));
+    const parents = await opened(Cursor.open(records, prefixes.parents));
+    const holders = [
+      await opened(Cursor.open(records, prefixes.roots)),
+      await opened(Cursor.open(records, prefixes.pinned)),
+    ];
+    let window = empty();
     for (;;) {
-      const digest = lower(stored.digest, lower(blobs.digest, manifests.digest));
-      if (digest === undefined) return;
+      const digest = (recorded.digest < files.digest ? recorded.digest : files.digest) as Digest;
+      if ((digest as string) === END) break;
       let referred = false;
-      for (const keeper of keepers) {
-        while (keeper.digest !== undefined && keeper.digest < digest) await keeper.step();
-        referred ||= keeper.digest === digest;
+      while (parents.digest <= digest) {
+        referred ||= parents.digest === digest && !isGone(lastDigest(parents.key));
+        const turn = parents.step();
+        if (turn) await turn;
       }
-      const blob = blobs.digest === digest ? blobs.value : undefined;
-      yield { digest, blob, referred, orphan: !blob && stored.digest === digest };
-      if (stored.digest === digest) await stored.step();
-      if (blob) await blobs.step();
-      if (manifests.digest === digest) await manifests.step();
+      for (const holder of holders) {
+        while (holder.digest <= digest) {
+          referred ||= holder.digest === digest;
+          const turn = holder.step();
+          if (turn) await turn;
+        }
+      }
+      const isRecorded = recorded.digest === digest;
+      if (!isGone(digest)) {
+        if (isRecorded) window.looked++;
+        else window.orphans.push(digest);
+        if (isRecorded && !referred) window.unreferred.push(digest);
+      }
+      const turns = [isRecorded && recorded.step(), files.digest === digest && files.step()];
+      for (const turn of turns) if (turn) await turn;
+      if (window.looked + window.orphans.length < SPAN) continue;
+      yield window;
+      window = empty();
     }
+    yield window;
   } finally {
-    for (const range of [stored, blobs, manifests, ...keepers]) await range.close();
+    for (const cursor of cursors) await cursor.close();
   }
 }
 
-/** A place in a range that is sorted by digest. */
-class Range<T> {
-  readonly #entries: AsyncIterator<readonly [Digest, T]>;
-  digest: Digest | undefined;
-  value: T | undefined;
+const empty = (): Window => ({ looked: 0, unreferred: [], orphans: [] });
 
-  private constructor(entries: AsyncIterator<readonly [Digest, T]>) {
-    this.#entries = entries;
-  }
-
-  static open<T>(records: Records, prefix: Prefix<T>): Promise<Range<T>> {
-    return Range.#begin(byDigest(records, prefix));
-  }
-
-  static over(digests: AsyncIterable<Digest>): Promise<Range<undefined>> {
-    return Range.#begin(alone(digests));
-  }
-
-  static async #begin<T>(entries: AsyncIterable<readonly [Digest, T]>): Promise<Range<T>> {
-    const range = new Range(entries[Symbol.asyncIterator]());
-    await range.step();
-    return range;
-  }
-
-  async step(): Promise<void> {
-    const next = await this.#entries.next();
-    this.digest = next.done === true ? undefined : next.value[0];
-    this.value = next.done === true ? undefined : next.value[1];
-  }
-
-  async close(): Promise<void> {
-    await this.#entries.return?.();
-  }
+async function* none(): AsyncIterable<never> {
+  await Promise.resolve();
+  yield* [];
 }
-
-async function* byDigest<T>(records: Records, prefix: Prefix<T>): AsyncIterable<readonly [Digest, T]> {
-  for await (const [key, value] of records.scan(prefix)) yield [firstDigest(key), value];
-}
-
-async function* alone(digests: AsyncIterable<Digest>): AsyncIterable<readonly [Digest, undefined]> {
-  for await (const digest of digests) yield [digest, undefined];
-}
-
-const lower = (a: Digest | undefined, b: Digest | undefined): Digest | undefined =>
-  a === undefined || (b !== undefined && b < a) ? b : a;
