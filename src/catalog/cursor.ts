@@ -3,36 +3,39 @@
  * Most steps stay on it and cost no turn of the event loop: a million of them are made in a row.
  */
 import type { Entry } from '../metadata/metadata-store.js';
+import type { Digest } from '../oci/digest.js';
 import type { PagedRecords } from './stored-records.js';
 
 /** Sorts after every digest. */
 export const END = '~';
 
+type Page = readonly (Entry | Digest)[];
+
 export class Cursor {
-  readonly #pages: AsyncIterator<readonly string[]>;
+  readonly #pages: AsyncIterator<Page>;
   readonly #from: number;
-  #page: readonly string[] = [];
+  #page: Page = [];
   #at = 0;
   /** Of the key in hand; after the last one, `END`. */
   digest: string = '';
   key = '';
 
-  private constructor(pages: AsyncIterable<readonly string[]>, from: number) {
+  private constructor(pages: AsyncIterable<Page>, from: number) {
     this.#pages = pages[Symbol.asyncIterator]();
     this.#from = from;
   }
 
   /** At the first key that begins with `prefix`, whose next word is the digest. */
   static open(records: PagedRecords, prefix: string): Promise<Cursor> {
-    return Cursor.#begin(keysOf(records.pages(prefix)), prefix.length);
+    return Cursor.#begin(records.pages(prefix), prefix.length);
   }
 
   /** At the first of the digests. */
-  static over(digests: AsyncIterable<readonly string[]>): Promise<Cursor> {
+  static over(digests: AsyncIterable<readonly Digest[]>): Promise<Cursor> {
     return Cursor.#begin(digests, 0);
   }
 
-  static async #begin(pages: AsyncIterable<readonly string[]>, from: number): Promise<Cursor> {
+  static async #begin(pages: AsyncIterable<Page>, from: number): Promise<Cursor> {
     const cursor = new Cursor(pages, from);
     await cursor.step();
     return cursor;
@@ -40,11 +43,11 @@ export class Cursor {
 
   /** To the next key. Gives something to wait for only where the page ends. */
   step(): Promise<void> | undefined {
-    const key = this.#page[this.#at++];
-    if (key === undefined) return this.#turn();
-    this.key = key;
-    const end = key.indexOf(' ', this.#from);
-    this.digest = key.slice(this.#from, end === -1 ? undefined : end);
+    const item = this.#page[this.#at++];
+    if (item === undefined) return this.#turn();
+    this.key = typeof item === 'string' ? item : item[0];
+    const end = this.key.indexOf(' ', this.#from);
+    this.digest = this.key.slice(this.#from, end === -1 ? undefined : end);
     return undefined;
   }
 
@@ -66,8 +69,4 @@ export class Cursor {
       return;
     }
   }
-}
-
-async function* keysOf(pages: AsyncIterable<readonly Entry[]>): AsyncIterable<readonly string[]> {
-  for await (const page of pages) yield page.map(([key]) => key);
 }

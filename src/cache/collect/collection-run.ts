@@ -27,7 +27,7 @@ import { sweep } from './sweep.js';
 /** Milliseconds between two reports of progress. */
 const PROGRESS_EVERY = 250;
 /** Neighbours erased in one turn of the write queue: what others wait for at most. */
-const NEIGHBOURS = 250;
+const NEIGHBOURS = 128;
 
 export interface RunOptions extends LeftoverParts {
   readonly retention: Retention;
@@ -52,10 +52,11 @@ export class CollectionRun {
   #toldAt = 0;
   /** What images leave to the sweep: not what it passes first, nor what it would spare for its age. */
   readonly #sweeping = {
-    takes: async (digest: Digest): Promise<boolean> => {
+    takes: async (digest: Digest): Promise<number | undefined> => {
       const { records } = this.#options.catalog;
       const blob = await records.get(keys.blob(digest));
-      return blob !== undefined && !this.#isYoung(blob) && !(await records.get(keys.manifest(digest)));
+      const takes = blob && !this.#isYoung(blob) && !(await records.get(keys.manifest(digest)));
+      return takes ? blob.size : undefined;
     },
     left: (bytes: number): void => {
       this.#left += bytes;
@@ -118,7 +119,11 @@ export class CollectionRun {
     for await (const { unreferred } of sweep({ records, recorded: prefixes.manifests, isGone })) {
       await this.#goOn();
       const { old } = await this.#byAge(unreferred);
-      await cascade(old, { eraser, gone: this.#gone, leave: this.#sweeping.takes });
+      await cascade(old, {
+        eraser,
+        gone: this.#gone,
+        leave: async (freed) => (await this.#sweeping.takes(freed)) !== undefined,
+      });
     }
     this.#counts.kept = 0;
     this.#counts.young = 0;

@@ -21,8 +21,8 @@ export interface Dropping {
   readonly gone: (erased: Erased) => void;
   /** Given when a sweep follows: it finds what was freed much faster than each can be looked up. */
   readonly sweep?: {
-    /** Whether it takes this digest, once nothing needs it. */
-    readonly takes: (freed: Digest) => Promise<boolean>;
+    /** Bytes of this digest when it takes it, once nothing needs it; else undefined. */
+    readonly takes: (freed: Digest) => Promise<number | undefined>;
     /** Called with the bytes of what is left to it. */
     readonly left: (bytes: number) => void;
   };
@@ -38,7 +38,7 @@ export async function dropImages(
   const bytes = dropped.map(() => 0);
   const count = (size: number, owner: number) => (bytes[owner] = (bytes[owner] ?? 0) + size);
   /** With the last of the images that named them. */
-  const left = new Map<Digest, number>();
+  const left = new Map<Digest, { readonly size: number; readonly owner: number }>();
   await cascade(
     dropped.map(({ root }) => root.digest),
     {
@@ -50,16 +50,16 @@ export async function dropImages(
       leave:
         sweep &&
         (async (freed, owner) => {
-          const takes = await sweep.takes(freed);
-          if (takes) left.set(freed, Math.max(owner, left.get(freed) ?? owner));
-          return takes;
+          const size = await sweep.takes(freed);
+          if (size !== undefined) left.set(freed, { size, owner: Math.max(owner, left.get(freed)?.owner ?? owner) });
+          return size !== undefined;
         }),
     },
   );
   for (const some of slices([...left], TURN)) {
     await Promise.all(
-      some.map(async ([digest, owner]) => {
-        const size = await sizeUnnamed(catalog, eraser, digest);
+      some.map(async ([digest, { size, owner }]) => {
+        if (await isNamed(catalog, eraser, digest)) return;
         count(size, owner);
         sweep?.left(size);
       }),
@@ -112,10 +112,9 @@ export async function evict(eviction: Eviction): Promise<number> {
   return went;
 }
 
-/** Bytes of what no manifest names any more; 0 while one does. */
-async function sizeUnnamed(catalog: Catalog, eraser: Eraser, digest: Digest): Promise<number> {
-  for await (const parent of catalog.parentsOf(digest)) if (!eraser.isGone(parent)) return 0;
-  return (await catalog.records.get(keys.blob(digest)))?.size ?? 0;
+async function isNamed(catalog: Catalog, eraser: Eraser, digest: Digest): Promise<boolean> {
+  for await (const parent of catalog.parentsOf(digest)) if (!eraser.isGone(parent)) return true;
+  return false;
 }
 
 /** Bytes of all that an image names and that is stored, shared or not. */
