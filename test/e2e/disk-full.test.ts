@@ -6,7 +6,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { FakeRegistry } from '../support/fake-registry.js';
-import { makeImage, type Content } from '../support/images.js';
+import { makeImage, type Content, type Image } from '../support/images.js';
 import { Cistern } from './support/cistern.js';
 import { inScratch } from './support/images.js';
 
@@ -34,6 +34,45 @@ async function read(cistern: Cistern, { digest, bytes }: Content): Promise<void>
   assert.equal(body.length, bytes.length);
   assert.equal(`sha256:${createHash('sha256').update(body).digest('hex')}`, digest);
 }
+
+/** The manifest by its tag, then the config and the layers. */
+async function pull(cistern: Cistern, { config, layers }: Image, tag: string): Promise<void> {
+  assert.equal((await fetch(`${cistern.url}/v2/team/app/manifests/${tag}`)).status, 200);
+  for (const blob of [config, ...layers]) await read(cistern, blob);
+}
+
+describe('a full disk', { skip }, () => {
+  it('loses the least recently pulled image to the one that is being pulled, which is stored', (t) =>
+    withSmallDisk(async (dir) => {
+      const registry = await FakeRegistry.start(t);
+      const [first, second, third] = [10, 8, 18].map((size) => {
+        const image = makeImage({ seed: `evicting ${size}`, layers: [size * MiB] });
+        registry.push('team/app', image, `v${size}`);
+        return image;
+      }) as [Image, Image, Image];
+      const upstream = { name: 'up.test', url: registry.url, default: true, allowNetworks: ['127.0.0.0/8'] };
+      const cistern = await Cistern.start({ dir, upstreams: [upstream] });
+      const stored = async (image: Image) =>
+        cistern.stored([image.config, ...image.layers].map(({ digest }) => digest));
+      await pull(cistern, first, 'v10');
+      await stored(first);
+      await pull(cistern, second, 'v8');
+      await stored(second);
+      // The second was pulled later, but the first is used again.
+      await pull(cistern, first, 'v10');
+
+      await pull(cistern, third, 'v18');
+      await stored(third);
+      const asked = () => registry.count({ kind: 'blob', method: 'GET' });
+      const before = asked();
+      await pull(cistern, first, 'v10');
+      await pull(cistern, third, 'v18');
+      assert.equal(asked(), before, 'both are still here');
+      await pull(cistern, second, 'v8');
+      assert.equal(asked(), before + 2, 'this one had to go');
+      await cistern.stop();
+    }));
+});
 
 describe('a disk that fills up in the middle of a blob', { skip }, () => {
   it('costs no pull, and storing goes on once there is room again', (t) =>

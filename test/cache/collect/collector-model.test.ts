@@ -1,7 +1,7 @@
 /**
  * The collector against a model that knows nothing of edges: what the images consist of, and who holds them. Whatever is
- * reached from a root or a pin, or refers to that, is never lost; the rest goes in the end. Also while pulls come in
- * between, and when it is killed at any of its awaits.
+ * reached from a root or a pin, or refers to that, is never lost; the rest goes in the end. Also while pulls and
+ * prefetches come in between, and when all of it is killed at any of its awaits.
  */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
@@ -21,6 +21,8 @@ const IMAGES: readonly TestImage[] = [
   { name: 'r0', children: ['l4'], subject: 'i0' },
   { name: 'r1', children: ['l2'], subject: 'r0' },
 ];
+/** More than the latest fetch waits before it begins. */
+const LAST_TURNS = 50;
 const NAMES = IMAGES.map(({ name }) => name);
 const EVERYTHING = [...NAMES, ...LAYERS];
 const REPOSITORIES = ['library/one', 'library/two'];
@@ -29,16 +31,23 @@ const TAGS = ['latest', 'edge'];
 const place = { name: fc.constantFrom(...NAMES), in: fc.constantFrom(...REPOSITORIES), tag: fc.constantFrom(...TAGS) };
 
 const pull = fc.record({ do: fc.constant('pull'), by: fc.constantFrom('tag', 'digest'), ...place });
+const prefetch = fc.record({ do: fc.constant('prefetch'), ...place });
+const meanwhile = fc.array(fc.oneof(pull, prefetch), { maxLength: 3 });
 const action = fc.oneof(
   { weight: 4, arbitrary: pull },
+  { weight: 1, arbitrary: prefetch },
   { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('pin', 'unpin', 'use', 'drop tag', 'forget'), ...place }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('layer'), layer: fc.constantFrom(...LAYERS), ...place }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('wait'), ms: fc.integer({ min: 1, max: RETENTION }) }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('collect'), meanwhile: fc.array(pull, { maxLength: 3 }) }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('killed'), awaits: fc.integer({ min: 0, max: 400 }) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('collect'), meanwhile }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('killed'), awaits: fc.integer({ min: 0, max: 400 }), meanwhile }),
+  },
 );
 
 interface Place {
+  readonly do: string;
   readonly name: string;
   readonly in: string;
   readonly tag: string;
@@ -46,7 +55,6 @@ interface Place {
 }
 
 type Action = Partial<Place> & {
-  readonly do: string;
   readonly layer?: string;
   readonly ms?: number;
   readonly awaits?: number;
@@ -68,7 +76,8 @@ class Model {
     const repository = repositoryOf(action.in);
     switch (action.do) {
       case 'pull':
-        return this.#pull(action);
+      case 'prefetch':
+        return this.#fetch(action);
       case 'pin':
         return cache.catalog.pin(repository, parseTag(tag));
       case 'unpin':
@@ -89,7 +98,7 @@ class Model {
       case 'collect':
         return this.#collect(action.meanwhile ?? []);
       default:
-        return this.#killed(action.awaits ?? 0);
+        return this.#killed(action.awaits ?? 0, action.meanwhile ?? []);
     }
   }
 
@@ -99,10 +108,7 @@ class Model {
     const before = new Set(await cache.stored(EVERYTHING));
     const roots = await this.#roots();
     const started = cache.catalog.runningTime;
-    const pulls = meanwhile.map(async (each, index) => {
-      for (let turn = 0; turn < index * 7; turn++) await nextTurn();
-      await this.#pull(each);
-    });
+    const pulls = meanwhile.map((each, index) => this.#fetch(each, index * 7));
     cache.index.gate = cache.store.gate = () => nextTurn();
     await Promise.all([cache.collect(), ...pulls]);
     cache.index.gate = cache.store.gate = () => Promise.resolve();
@@ -115,11 +121,17 @@ class Model {
     await this.#assertOnlyOldRootsWent(roots, started);
   }
 
-  async #killed(awaits: number): Promise<void> {
+  /** The disk answers no more while it collects and others fetch: what was stored and is held is there afterwards. */
+  async #killed(awaits: number, meanwhile: readonly Partial<Place>[]): Promise<void> {
     const { cache } = this;
     const before = new Set(await cache.stored(EVERYTHING));
     const dead = cache.killAfter(awaits);
-    await Promise.race([dead, cache.collect().catch(() => undefined)]);
+    const work = [cache.collect(), ...meanwhile.map((each, index) => this.#fetch(each, index * 7))];
+    await Promise.race([dead, Promise.allSettled(work)]);
+    // Whatever still runs comes to its next call to the disk, which is not answered: nothing of it reaches the new process.
+    for (let turn = 0; turn < LAST_TURNS; turn++) await nextTurn();
+    // Nothing protects what the dead process worked on: its jobs begin anew.
+    cache.inUse.clear();
     await cache.restart();
     const after = new Set<string>();
     for (const name of EVERYTHING) {
@@ -132,8 +144,12 @@ class Model {
     await cache.collect();
   }
 
-  #pull({ name = 'i0', tag = 'latest', by, in: repository }: Partial<Place>): Promise<void> {
-    return this.cache.pull(name, { tag, repository: repositoryOf(repository), by: by === 'digest' ? 'digest' : 'tag' });
+  /** A pull or a prefetch, some turns of the event loop from now. */
+  async #fetch({ do: how, name = 'i0', tag = 'latest', by, in: place }: Partial<Place>, turns = 0): Promise<void> {
+    for (let turn = 0; turn < turns; turn++) await nextTurn();
+    const repository = repositoryOf(place);
+    if (how === 'prefetch') await this.cache.prefetch(name, { tag, repository });
+    else await this.cache.pull(name, { tag, repository, by: by === 'digest' ? 'digest' : 'tag' });
   }
 
   async #roots(): Promise<ReadonlyMap<string, number>> {

@@ -11,7 +11,8 @@ import { Catalog } from '../../../src/catalog/catalog.js';
 import { Epoch } from '../../../src/catalog/epoch.js';
 import { ReadBudget } from '../../../src/content/read-budget.js';
 import { SpoolArea } from '../../../src/content/spool-area.js';
-import { KeyedMutex } from '../../../src/lib/async.js';
+import type { SurveyedBlob } from '../../../src/catalog/rebuild.js';
+import { deferred, KeyedMutex } from '../../../src/lib/async.js';
 import { createLog, type Logger } from '../../../src/lib/log.js';
 import type { Mutation } from '../../../src/metadata/metadata-store.js';
 import type { Repository } from '../../../src/oci/descriptor.js';
@@ -109,7 +110,7 @@ export class Collected {
   }
 
   /** Also after `kill`, as a new process on the same directory. */
-  async start(): Promise<void> {
+  async start(rebuilding = false, surveyed: Promise<void> = Promise.resolve()): Promise<void> {
     const { clock, log, index, store } = this;
     this.locks = new KeyedMutex();
     this.spools = await SpoolArea.open({
@@ -127,10 +128,8 @@ export class Collected {
       snapshotFile: join(this.#dir, 'snapshot'),
       epoch: await Epoch.open(join(this.#dir, 'epoch')),
       replaceIndex: () => Promise.reject(new Error('not in these tests')),
-      survey: async function* () {
-        await nextTurn();
-        yield* [];
-      },
+      rebuilding,
+      survey: () => this.#survey(surveyed),
     });
     const inUse = (each: Digest) => this.inUse.has(each);
     const erases = { catalog: this.catalog, store, digestLocks: this.locks, inUse };
@@ -165,6 +164,20 @@ export class Collected {
     await this.start();
   }
 
+  /** A new process that finds the index being rebuilt. Gives what ends that. */
+  async restartRebuilding(): Promise<() => void> {
+    await this.collector.close();
+    const { promise, resolve } = deferred<void>();
+    await this.start(true, promise);
+    return resolve;
+  }
+
+  /** All that is stored, once the test lets it be seen. */
+  async *#survey(surveyed: Promise<void>): AsyncIterable<readonly SurveyedBlob[]> {
+    await surveyed;
+    yield [...this.store.sizes].map(([each, size]) => ({ digest: each, size }));
+  }
+
   image(name: string): TestImage | undefined {
     return this.#images.get(name);
   }
@@ -185,6 +198,17 @@ export class Collected {
     for (const child of this.image(name)?.children ?? []) {
       if (this.image(child)) await this.pull(child, { repository, by: 'digest' });
       else await this.layer(child, repository);
+    }
+  }
+
+  /** As a job does it: what it works on is in use until it ends, and its manifest comes before any of its layers. */
+  async prefetch(name: string, options: { tag: string; repository: Repository }): Promise<void> {
+    const worksOn = this.whole(name).map(digest);
+    for (const each of worksOn) this.inUse.add(each);
+    try {
+      await this.pull(name, options);
+    } finally {
+      for (const each of worksOn) this.inUse.delete(each);
     }
   }
 
