@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { isAppError } from '../../src/lib/errors.js';
-import type { MetadataStore, Mutation } from '../../src/metadata/metadata-store.js';
+import type { MetadataStore, Mutation, Part } from '../../src/metadata/metadata-store.js';
 
 const put = (key: string, value = key): Mutation => ({ type: 'put', key, value });
 const remove = (key: string): Mutation => ({ type: 'delete', key });
@@ -79,6 +79,21 @@ export function metadataStoreConformance(name: string, openEmpty: (t: TestContex
       }
       const steady = seen.filter((key) => key !== keys[4999] && key !== 'n 9');
       assert.deepEqual(steady, keys.slice(0, 4999));
+    });
+
+    it('gives the same in pages, all of it or a part', async (t) => {
+      const store = await openEmpty(t);
+      const keys = Array.from({ length: 2500 }, (_, number) => `n ${String(number).padStart(4, '0')}`);
+      await store.write([...keys.map((key) => put(key)), put('m'), put('o')]);
+      const paged = async (part?: Part) => {
+        const found: string[] = [];
+        for await (const page of store.pages('n ', part)) found.push(...page.map(([key]) => key));
+        return found;
+      };
+      assert.deepEqual(await paged(), keys);
+      assert.deepEqual(await paged({ from: '0700', before: '1900' }), keys.slice(700, 1900));
+      assert.deepEqual(await paged({ from: '07', before: '0702!' }), keys.slice(700, 703));
+      assert.deepEqual(await paged({ from: '3', before: '4' }), []);
     });
 
     it('can be opened again and has everything', async (t) => {
