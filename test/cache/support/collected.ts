@@ -3,7 +3,6 @@
  * and images that are stored as a pull would store them. It can be killed at any of its awaits and opened again.
  */
 import { join } from 'node:path';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { CollectionEvent, CollectionReport, CollectorPolicy } from '../../../src/cache/collect/collection.js';
 import { GarbageCollector } from '../../../src/cache/collect/collector.js';
 import { StoredEraser } from '../../../src/cache/collect/stored-eraser.js';
@@ -110,7 +109,7 @@ export class Collected {
   }
 
   /** Also after `kill`, as a new process on the same directory. */
-  async start(rebuilding = false, surveyed: Promise<void> = Promise.resolve()): Promise<void> {
+  async start(rebuilding = false, surveyed: Promise<unknown> = Promise.resolve()): Promise<void> {
     const { clock, log, index, store } = this;
     this.locks = new KeyedMutex();
     this.spools = await SpoolArea.open({
@@ -167,13 +166,13 @@ export class Collected {
   /** A new process that finds the index being rebuilt. Gives what ends that. */
   async restartRebuilding(): Promise<() => void> {
     await this.collector.close();
-    const { promise, resolve } = deferred<void>();
-    await this.start(true, promise);
-    return resolve;
+    const surveyed = deferred<undefined>();
+    await this.start(true, surveyed.promise);
+    return () => surveyed.resolve(undefined);
   }
 
   /** All that is stored, once the test lets it be seen. */
-  async *#survey(surveyed: Promise<void>): AsyncIterable<readonly SurveyedBlob[]> {
+  async *#survey(surveyed: Promise<unknown>): AsyncIterable<readonly SurveyedBlob[]> {
     await surveyed;
     yield [...this.store.sizes].map(([each, size]) => ({ digest: each, size }));
   }
