@@ -10,6 +10,7 @@ import { herd } from './herd.js';
 import { memoryOfReaders, memoryOverPulls } from './memory.js';
 import { statisticsCost } from './statistics.js';
 import { prefetch } from './prefetch.js';
+import { rebuild } from './rebuild.js';
 import { print } from './support/measure.js';
 import { manifests } from './tags.js';
 import { warmBlob } from './warm.js';
@@ -23,6 +24,7 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   manifests,
   statistics: statisticsCost,
   prefetch,
+  rebuild,
   'memory-readers': memoryOfReaders,
   'memory-pulls': memoryOverPulls,
 };

@@ -19,9 +19,9 @@ const [url = '', dataDir = ''] = process.argv.slice(2);
 const name = 'bench.test';
 const log = createLog({ level: 'error', format: 'json' }).logger;
 const budget = new ReadBudget();
-const nothing: AsyncIterable<never[]> = (async function* () {
+const nothing: AsyncIterable<never> = (async function* () {
   await Promise.resolve();
-  yield [];
+  yield* [];
 })();
 
 const catalog = await openCatalog({ dataDir, survey: () => nothing, clock, log });

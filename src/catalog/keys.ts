@@ -90,9 +90,11 @@ export const keys = {
   collection: 'meta collection' as Key<CollectionReport>,
 };
 
-/** Each ends in a space, so that no prefix finds the keys of a longer name. */
+/** Each but `blobsIn` ends in a space, so that no prefix finds the keys of a longer name. */
 export const prefixes = {
   blobs: 'blob ' as Prefix<BlobRecord>,
+  /** Of the digests that begin with `beginning`. */
+  blobsIn: (beginning: string): Prefix<BlobRecord> => `blob ${beginning}`,
   manifests: 'manifest ' as Prefix<ManifestRecord>,
   links: 'link ' as Prefix<LinkRecord>,
   parents: 'parent ' as Prefix<Mark>,
@@ -125,7 +127,12 @@ const parts = (key: string): readonly string[] => key.split(' ').slice(1);
 const part = (key: string, index: number): string => parts(key).at(index) ?? '';
 
 /** `blob`, `manifest`, `link`, `parent`, `root`, `used`, `pinned`: the digest comes first. */
-export const firstDigest = (key: string): Digest => part(key, 0) as Digest;
+export function firstDigest(key: string): Digest {
+  // Asked of every record of a rebuild or a sweep, so nothing is split.
+  const from = key.indexOf(' ') + 1;
+  const end = key.indexOf(' ', from);
+  return key.slice(from, end === -1 ? undefined : end) as Digest;
+}
 
 /** `parent`, `referrer`, `held`: the digest comes last. */
 export const lastDigest = (key: string): Digest => part(key, -1) as Digest;

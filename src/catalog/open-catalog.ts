@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import type { Clock } from '../lib/clock.js';
 import { isAppError } from '../lib/errors.js';
 import type { Logger } from '../lib/log.js';
-import type { OpenLevel } from '../metadata/level-database.js';
+import { openLevelDatabase, type OpenLevel } from '../metadata/level-database.js';
 import { LevelMetadataStore } from '../metadata/level-metadata-store.js';
 import { setAside } from '../metadata/set-aside.js';
 import { Catalog } from './catalog.js';
@@ -31,20 +31,20 @@ export interface OpenCatalogOptions {
  */
 export async function openCatalog(options: OpenCatalogOptions): Promise<Catalog> {
   const { dataDir, survey, clock, log } = options;
-  const snapshotFile = join(dataDir, 'snapshot');
+  const files = { snapshot: join(dataDir, 'snapshot'), statistics: join(dataDir, 'statistics') };
   await mkdir(dataDir, { recursive: true });
   const epoch = await Epoch.open(join(dataDir, 'epoch'));
   const store = await openIndex(join(dataDir, 'index'), options);
   try {
     const replaceIndex = async (): Promise<void> => {
       log.error({ movedTo: await store.startOver(clock.now()) }, 'index set aside; a new one is made');
-      await restoreSnapshot(store, snapshotFile, log);
+      await restoreSnapshot(store, files, log);
       await epoch.raise(store);
     };
     try {
       // A start that was killed while it restored the snapshot had no epoch to write yet.
       if (store.created || (await pendingRebuild(store)) === 'snapshot') {
-        await restoreSnapshot(store, snapshotFile, log);
+        await restoreSnapshot(store, files, log);
       } else await epoch.check(store);
       await epoch.raise(store);
     } catch (error) {
@@ -53,7 +53,7 @@ export async function openCatalog(options: OpenCatalogOptions): Promise<Catalog>
       await replaceIndex();
     }
     const rebuilding = (await pendingRebuild(store)) !== undefined;
-    return await Catalog.open({ store, clock, log, snapshotFile, epoch, rebuilding, replaceIndex, survey });
+    return await Catalog.open({ store, clock, log, files, epoch, rebuilding, replaceIndex, survey });
   } catch (error) {
     await store.close().catch(() => undefined);
     throw error;
@@ -61,9 +61,8 @@ export async function openCatalog(options: OpenCatalogOptions): Promise<Catalog>
 }
 
 async function openIndex(dir: string, options: OpenCatalogOptions): Promise<LevelMetadataStore> {
-  const { openLevel, spaceProbe, clock, log } = options;
-  const open = () =>
-    LevelMetadataStore.open({ dir, log, ...(openLevel && { openLevel }), ...(spaceProbe && { spaceProbe }) });
+  const { openLevel = openLevelDatabase, spaceProbe, clock, log } = options;
+  const open = () => LevelMetadataStore.open({ dir, log, openLevel, ...(spaceProbe && { spaceProbe }) });
   try {
     return await open();
   } catch (error) {

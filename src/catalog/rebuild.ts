@@ -4,17 +4,15 @@
  * resumed by starting the half it was in again. While the `rebuilding` record is there, nothing may be deleted.
  */
 import type { Logger } from '../lib/log.js';
-import { slices } from '../lib/page.js';
 import type { MetadataStore, Mutation } from '../metadata/metadata-store.js';
-import type { Descriptor } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
+import { OCTET_STREAM } from '../oci/media-types.js';
 import { putEdges } from './edges.js';
-import { firstDigest, keys, prefixes } from './keys.js';
+import { firstDigest, keys, MARK, prefixes, repositoryAfterDigest } from './keys.js';
 import { removeLinks } from './links.js';
 import type { BlobRecord, RebuildRecord, UseRecord } from './records.js';
 import { openSnapshot } from './snapshot.js';
-import type { StoredRecords } from './stored-records.js';
-import { putBlobRecord } from './stored-total.js';
+import { addToTotal } from './stored-total.js';
 import type { Transaction } from './transaction.js';
 import type { WriteQueue } from './write-queue.js';
 
@@ -24,17 +22,24 @@ export interface SurveyedBlob {
   readonly size: number;
   /** When the bytes are a manifest. */
   readonly manifest?:
-    | { readonly mediaType: string; readonly children: readonly Descriptor[]; readonly subject?: Digest | undefined }
+    | { readonly mediaType: string; readonly children: readonly Digest[]; readonly subject?: Digest | undefined }
     | undefined;
 }
 
-/** Every blob in the store, in pages. */
-export type Survey = () => AsyncIterable<readonly SurveyedBlob[]>;
+/** All that is stored whose digest begins with `prefix`: at most some hundreds, so that clients' writes need not wait. */
+export interface SurveyPage {
+  readonly prefix: string;
+  readonly blobs: readonly SurveyedBlob[];
+}
 
-/** Snapshot records in one batch. */
-const RESTORE_BATCH = 5000;
-/** Surveyed blobs in one turn, so that clients' writes are not kept waiting. */
-const SURVEY_BATCH = 1000;
+/** Every blob in the store, in pages whose prefixes make up all digests. */
+export type Survey = () => AsyncIterable<SurveyPage>;
+
+/** Where what the stored bytes do not say is kept beside the index. */
+export interface SnapshotFiles {
+  readonly snapshot: string;
+  readonly statistics: string;
+}
 
 /** Which half of a rebuild is still to be done; undefined when none is. */
 export async function pendingRebuild(store: MetadataStore): Promise<RebuildRecord['stage'] | undefined> {
@@ -42,96 +47,104 @@ export async function pendingRebuild(store: MetadataStore): Promise<RebuildRecor
   return text === undefined ? undefined : (JSON.parse(text) as RebuildRecord).stage;
 }
 
-/** Brings back the snapshot's records. A snapshot that is missing or broken brings back nothing, and the log says so. */
-export async function restoreSnapshot(store: MetadataStore, file: string, log: Logger): Promise<void> {
+/** Brings back what was copied. A file that is missing or broken brings back nothing, and the log says so. */
+export async function restoreSnapshot(store: MetadataStore, files: SnapshotFiles, log: Logger): Promise<void> {
+  const started = performance.now();
   await store.write([rebuilding('snapshot')]);
-  const snapshot = await openSnapshot(file);
-  if (snapshot === 'broken') log.error({ file }, 'snapshot is not whole: tags, links, roots and pins are lost');
-  let restored = 0;
-  if (snapshot !== undefined && snapshot !== 'broken') {
-    let batch: Mutation[] = [];
-    for await (const [key, value] of snapshot) {
-      batch.push({ type: 'put', key, value: key.startsWith(prefixes.blobs) ? unseen(value) : value });
-      restored++;
-      if (batch.length < RESTORE_BATCH) continue;
-      await store.write(batch, { durable: false });
-      batch = [];
+  let records = 0;
+  for (const [file, lost] of [
+    [files.snapshot, 'tags, links, roots, pins and jobs are lost'],
+    [files.statistics, 'statistics are lost'],
+  ] as const) {
+    const lines = await openSnapshot(file);
+    if (lines === 'broken') log.error({ file }, `snapshot is not whole: ${lost}`);
+    if (lines === undefined || lines === 'broken') continue;
+    for await (const some of lines) {
+      await store.write(some.flatMap(restored), { durable: false });
+      records += some.length;
     }
-    await store.write(batch, { durable: false });
   }
   // Durable, and with it all that was written before.
   await store.write([rebuilding('survey')]);
-  log.info({ records: restored }, 'snapshot restored');
+  log.info({ records, durationMs: Math.round(performance.now() - started) }, 'snapshot restored');
+}
+
+function restored([key, value]: readonly [string, string]): readonly Mutation[] {
+  // Whether the bytes are there is not known yet. The mark goes in as text: there may be millions of records.
+  if (key.startsWith(prefixes.blobs)) return [put(key, `${value.slice(0, -1)},"unseen":true}`)];
+  if (!key.startsWith(prefixes.links)) return [put(key, value)];
+  return [put(key, value), put(keys.held(firstDigest(key), repositoryAfterDigest(key)), JSON.stringify(MARK))];
 }
 
 /** Resolves when the index says what is stored; rejects with the signal's reason as soon as it is aborted. */
 export async function surveyStore(options: {
   readonly queue: WriteQueue;
-  readonly records: StoredRecords;
   readonly survey: Survey;
   /** When what is found was recovered. */
   readonly moment: UseRecord;
   readonly signal: AbortSignal;
 }): Promise<{ readonly blobs: number; readonly gone: number }> {
-  const { queue, records, survey, moment, signal } = options;
+  const { queue, survey, moment, signal } = options;
   let blobs = 0;
+  let gone = 0;
   for await (const page of survey()) {
-    for (const batch of slices(page, SURVEY_BATCH)) {
-      signal.throwIfAborted();
-      // Not waited for by anybody: the durable batch that ends the rebuild makes all of them last.
-      await queue.turn(
-        async (tx) => {
-          for (const blob of batch) await putSurveyed(tx, blob, moment);
-        },
-        { durable: false },
-      );
-      blobs += batch.length;
-    }
+    signal.throwIfAborted();
+    // Not waited for by anybody: the durable batch that ends the rebuild makes all of them last.
+    gone += await queue.turn((tx) => putPage(tx, page, moment), { durable: false });
+    blobs += page.blobs.length;
   }
-  const gone = await forgetUnseen(queue, records, signal);
+  signal.throwIfAborted();
   await queue.turn((tx) => tx.delete(keys.rebuilding));
   return { blobs, gone };
 }
 
-async function putSurveyed(
-  tx: Transaction,
-  { digest, size, manifest }: SurveyedBlob,
-  { at, ran }: UseRecord,
-): Promise<void> {
-  const known = await tx.get(keys.blob(digest));
-  if (!known || known.unseen || known.size !== size) {
-    const mediaType = known?.mediaType ?? manifest?.mediaType ?? 'application/octet-stream';
-    const { storedAt, via }: Pick<BlobRecord, 'storedAt' | 'via'> = known ?? { storedAt: at, via: [] };
-    await putBlobRecord(tx, digest, { size, mediaType, storedAt, ran, via, recoveredAt: at });
+/** Resolves to how many there are no more. One read of their records, whatever happened to them since the start. */
+async function putPage(tx: Transaction, { prefix, blobs }: SurveyPage, moment: UseRecord): Promise<number> {
+  const known = new Map<Digest, BlobRecord>();
+  for await (const [key, record] of tx.scan(prefixes.blobsIn(prefix))) known.set(firstDigest(key), record);
+  const gone = await forgetUnseen(tx, known, new Set(blobs.map(({ digest }) => digest)));
+  const found = { blobs: 0, bytes: 0 };
+  for (const { digest, size, manifest } of blobs) {
+    const before = known.get(digest);
+    if (manifest) await putManifest(tx, digest, manifest);
+    if (before && !before.unseen && before.size === size) continue;
+    const counted = before && !before.unseen ? before : undefined;
+    found.blobs += counted ? 0 : 1;
+    found.bytes += size - (counted?.size ?? 0);
+    const mediaType = before?.mediaType ?? manifest?.mediaType ?? OCTET_STREAM;
+    const { storedAt, via }: Pick<BlobRecord, 'storedAt' | 'via'> = before ?? { storedAt: moment.at, via: [] };
+    tx.put(keys.blob(digest), { size, mediaType, storedAt, ran: moment.ran, via, recoveredAt: moment.at });
   }
-  if (!manifest || (await tx.get(keys.manifest(digest)))) return;
-  const children = [...new Set(manifest.children.map((child) => child.digest))];
-  putEdges(tx, digest, { children, ...(manifest.subject !== undefined && { subject: manifest.subject }) });
+  if (blobs.length > 0) await addToTotal(tx, found);
+  return gone;
+}
+
+async function putManifest(
+  tx: Transaction,
+  digest: Digest,
+  { children, subject }: NonNullable<SurveyedBlob['manifest']>,
+): Promise<void> {
+  if (await tx.get(keys.manifest(digest))) return;
+  putEdges(tx, digest, { children, ...(subject !== undefined && { subject }) });
 }
 
 /** What the snapshot knew but the survey did not find has no bytes: its record goes, and its links with it. */
-async function forgetUnseen(queue: WriteQueue, records: StoredRecords, signal: AbortSignal): Promise<number> {
+async function forgetUnseen(
+  tx: Transaction,
+  known: ReadonlyMap<Digest, BlobRecord>,
+  found: ReadonlySet<Digest>,
+): Promise<number> {
   let gone = 0;
-  for await (const [key, blob] of records.scan(prefixes.blobs)) {
-    if (!blob.unseen) continue;
-    signal.throwIfAborted();
-    const digest = firstDigest(key);
-    await queue.turn(async (tx) => {
-      // It may have been fetched since the page was read.
-      if (!(await tx.get(keys.blob(digest)))?.unseen) return;
-      tx.delete(key);
-      await removeLinks(tx, digest);
-      gone++;
-    });
+  for (const [digest, { unseen }] of known) {
+    if (!unseen || found.has(digest)) continue;
+    tx.delete(keys.blob(digest));
+    await removeLinks(tx, digest);
+    gone++;
   }
   return gone;
 }
 
-const rebuilding = (stage: RebuildRecord['stage']): Mutation => ({
-  type: 'put',
-  key: keys.rebuilding,
-  value: JSON.stringify({ stage } satisfies RebuildRecord),
-});
+const put = (key: string, value: string): Mutation => ({ type: 'put', key, value });
 
-const unseen = (value: string): string =>
-  JSON.stringify({ ...(JSON.parse(value) as BlobRecord), unseen: true } satisfies BlobRecord);
+const rebuilding = (stage: RebuildRecord['stage']): Mutation =>
+  put(keys.rebuilding, JSON.stringify({ stage } satisfies RebuildRecord));

@@ -25,9 +25,14 @@ async function count(tx: Transaction, digest: Digest, after: BlobRecord | undefi
   const before = counted(await tx.get(keys.blob(digest)));
   const now = counted(after);
   if (before.blobs === now.blobs && before.bytes === now.bytes) return;
+  await addToTotal(tx, { blobs: now.blobs - before.blobs, bytes: now.bytes - before.bytes });
+}
+
+/** For whoever writes many records and has added up what they change. */
+export async function addToTotal(tx: Transaction, change: StoredTotal): Promise<void> {
   await tx.update(keys.stored, (total = NOTHING) => ({
-    blobs: total.blobs - before.blobs + now.blobs,
-    bytes: total.bytes - before.bytes + now.bytes,
+    blobs: total.blobs + change.blobs,
+    bytes: total.bytes + change.bytes,
   }));
 }
 

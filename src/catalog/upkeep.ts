@@ -2,13 +2,14 @@
  * Keeps the index alive: writes what is in memory every few seconds, a snapshot every few minutes, opens the index again
  * after a failed write, puts a new one in the place of a damaged one, and finishes rebuilds, all while it serves.
  */
+import { Mutex } from '../lib/async.js';
 import type { Clock } from '../lib/clock.js';
 import type { Logger } from '../lib/log.js';
 import type { MetadataStore } from '../metadata/metadata-store.js';
 import type { Epoch } from './epoch.js';
 import { keys } from './keys.js';
-import { surveyStore, type Survey } from './rebuild.js';
-import { writeSnapshot } from './snapshot.js';
+import { surveyStore, type SnapshotFiles, type Survey } from './rebuild.js';
+import { COPIED, COUNTED, writeSnapshot } from './snapshot.js';
 import { StoredRecords } from './stored-records.js';
 import { Usage } from './usage.js';
 import { WriteQueue } from './write-queue.js';
@@ -23,8 +24,11 @@ export interface UpkeepOptions {
   readonly store: MetadataStore;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Where the snapshot is kept; it is replaced at each pin change, every five minutes, and by `close`. */
-  readonly snapshotFile: string;
+  /**
+   * The snapshot is replaced at each pin change, every five minutes, and by `close`. Statistics are large and change by the
+   * hour: every hour, and by `close`.
+   */
+  readonly files: SnapshotFiles;
   readonly epoch: Epoch;
   /** A rebuild's second half is still to be done: it is begun at once. */
   readonly rebuilding?: boolean;
@@ -38,6 +42,7 @@ export interface UpkeepOptions {
 const FLUSH_EVERY = 3000;
 const RECOVER_EVERY = 1000;
 const SNAPSHOT_EVERY = 5 * 60_000;
+const STATISTICS_EVERY = 60 * 60_000;
 
 export class Upkeep {
   readonly records: StoredRecords;
@@ -50,6 +55,7 @@ export class Upkeep {
   /** Never rejects. */
   #lastSnapshot: Promise<void> = Promise.resolve();
   #nextSnapshot: Promise<void> | undefined;
+  readonly #copying = new Mutex();
   #rebuild: Promise<void> | undefined;
   #recovery: Promise<void> | undefined;
   #rebuilding: boolean;
@@ -71,6 +77,7 @@ export class Upkeep {
     this.#timers = [
       clock.every(FLUSH_EVERY, () => void this.#quietly('last use was not written', () => this.flush())),
       clock.every(SNAPSHOT_EVERY, () => void this.trySnapshot()),
+      clock.every(STATISTICS_EVERY, () => void this.#quietly('statistics were not copied', () => this.#copyCounts())),
       clock.every(RECOVER_EVERY, () => void this.recover()),
     ];
     if (this.#rebuilding) this.#startSurvey();
@@ -145,15 +152,26 @@ export class Upkeep {
     try {
       await this.flush();
     } finally {
-      await this.snapshot().finally(() => this.#options.store.close());
+      await this.snapshot()
+        .finally(() => this.#copyCounts())
+        .finally(() => this.#options.store.close());
     }
   }
 
   async #writeSnapshot(): Promise<void> {
-    const { store, snapshotFile, epoch } = this.#options;
+    const { store, files, epoch } = this.#options;
     if (this.queue.unusable) throw this.queue.unusable;
-    await writeSnapshot(snapshotFile, store);
+    await writeSnapshot(files.snapshot, store, COPIED);
     await this.queue.exclusively(() => epoch.raise(store));
+  }
+
+  /** One at a time: they write the same file. */
+  #copyCounts(): Promise<void> {
+    const { store, files } = this.#options;
+    return this.#copying.run(async () => {
+      if (this.queue.unusable) throw this.queue.unusable;
+      await writeSnapshot(files.statistics, store, COUNTED);
+    });
   }
 
   async #recover(): Promise<void> {
@@ -178,7 +196,6 @@ export class Upkeep {
     const started = clock.monotonic();
     const found = await surveyStore({
       queue: this.queue,
-      records: this.records,
       survey,
       moment: { at: clock.now(), ran: this.usage.runningTime },
       signal: this.#closing.signal,

@@ -3,39 +3,47 @@ import { closeSync, fstatSync, openSync, readdirSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemCode } from '../lib/errors.js';
-import { isDigest, type Digest } from '../oci/digest.js';
+import { digestHex, isDigest, type Digest, type DigestAlgorithm } from '../oci/digest.js';
 import { MAX_MANIFEST_BYTES, parseManifest, sniffManifest } from '../oci/manifest.js';
-import type { SurveyedBlob, SurveyMessage } from './survey.js';
+import type { SurveyedBlob, SurveyMessage, SurveyPage } from './survey.js';
 
-const PAGE = 500;
+/** More than this are divided by their next digit. */
+const PAGE = 1000;
 /** Enough to tell most manifests whole in one read, and cheap where there is none. */
 const FIRST_READ = 4096;
 const OPENING_BRACE = 0x7b;
+const ALGORITHMS: readonly DigestAlgorithm[] = ['sha256', 'sha512'];
+const DIGITS = Array.from('0123456789abcdef');
 
 const buffer = Buffer.allocUnsafe(MAX_MANIFEST_BYTES);
 
-function* pages(dir: string): Generator<SurveyedBlob[], undefined> {
-  let page: SurveyedBlob[] = [];
-  for (const { digest, path } of stored(dir)) {
-    const blob = look(digest, path);
-    if (blob) page.push(blob);
-    if (page.length === PAGE) {
-      yield page;
-      page = [];
+/** What is not there is a page too: an empty one. Both algorithms' directories have to be there, or the disk may not be. */
+function* pages(dir: string): Generator<SurveyPage, undefined> {
+  for (const algorithm of ALGORITHMS) {
+    const shards = new Set(readdirSync(join(dir, algorithm)));
+    for (const shard of DIGITS.flatMap((first) => DIGITS.map((second) => first + second))) {
+      const path = join(dir, algorithm, shard);
+      const prefix = `${algorithm}:${shard}`;
+      const names = shards.has(shard) ? readdirSync(path).filter((name) => name.startsWith(shard)) : [];
+      yield* divided(prefix, names.map((name) => `${algorithm}:${name}`).filter(isDigest), path);
     }
   }
-  if (page.length > 0) yield page;
 }
 
-function* stored(dir: string): Generator<{ digest: Digest; path: string }, undefined> {
-  for (const algorithm of readdirSync(dir)) {
-    for (const shard of readdirSync(join(dir, algorithm))) {
-      for (const hex of readdirSync(join(dir, algorithm, shard))) {
-        const digest = `${algorithm}:${hex}`;
-        if (isDigest(digest)) yield { digest, path: join(dir, algorithm, shard, hex) };
-      }
+function* divided(prefix: string, digests: readonly Digest[], path: string): Generator<SurveyPage, undefined> {
+  if (digests.length > PAGE) {
+    for (const digit of DIGITS) {
+      const longer = prefix + digit;
+      yield* divided(
+        longer,
+        digests.filter((digest) => digest.startsWith(longer)),
+        path,
+      );
     }
+    return;
   }
+  const blobs = digests.map((digest) => look(digest, `${path}/${digestHex(digest)}`));
+  yield { prefix, blobs: blobs.filter((blob) => blob !== undefined) };
 }
 
 /** Undefined for a blob that is gone by now, or that the disk cannot give back: without a record it will be fetched anew. */
@@ -71,7 +79,7 @@ function parse(bytes: Buffer): SurveyedBlob['manifest'] {
   if (mediaType === undefined) return undefined;
   try {
     const { children, subject } = parseManifest(bytes, mediaType);
-    return { mediaType, children, ...(subject !== undefined && { subject }) };
+    return { mediaType, children: children.map(({ digest }) => digest), ...(subject !== undefined && { subject }) };
   } catch {
     // It looks like a manifest and is none: a blob like any other.
     return undefined;

@@ -1,11 +1,11 @@
 /**
  * What a blob directory holds, for the rebuild of a lost index: every blob's size, and what each manifest refers to.
  * The walk runs in a worker with synchronous reads, several times as fast as asynchronous ones, and the daemon goes on
- * serving meanwhile. Nothing is hashed again. Pages are asked for one ahead, so a slow consumer bounds the memory.
+ * serving meanwhile. Nothing is hashed again. Pages are asked for one ahead, so a slow consumer bounds the memory. Each is
+ * all of a range of digests, so that what is not in it is known not to be stored.
  */
 import type { Worker } from 'node:worker_threads';
 import { AppError } from '../lib/errors.js';
-import type { Descriptor } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
 import { startWorker } from './start-worker.js';
 
@@ -16,16 +16,22 @@ export interface SurveyedBlob {
   /** Undefined for what is no manifest. */
   readonly manifest?: {
     readonly mediaType: string;
-    readonly children: readonly Descriptor[];
+    readonly children: readonly Digest[];
     readonly subject?: Digest;
   };
 }
 
-/** From the worker: a page, or the end; it sends one for each message it gets. */
-export type SurveyMessage = readonly SurveyedBlob[] | 'end';
+/** All that is stored whose digest begins with `prefix`. */
+export interface SurveyPage {
+  readonly prefix: string;
+  readonly blobs: readonly SurveyedBlob[];
+}
 
-/** Ends early only by throwing AppError STORE_FAILED. Blobs that come or go meanwhile may be missed or be gone. */
-export async function* survey(blobsDir: string): AsyncGenerator<readonly SurveyedBlob[], undefined> {
+/** From the worker: a page, or the end; it sends one for each message it gets. */
+export type SurveyMessage = SurveyPage | 'end';
+
+/** The pages' prefixes make up all digests. Ends early only by throwing AppError STORE_FAILED. Blobs that come or go meanwhile may be missed or be gone. */
+export async function* survey(blobsDir: string): AsyncGenerator<SurveyPage, undefined> {
   const worker = startWorker('survey-worker', blobsDir);
   try {
     let ahead = nextPage(worker);

@@ -1,6 +1,8 @@
 /**
  * What the index asks of LevelDB, as a type of its own: tests put a failing disk in its place.
  */
+import { Level } from 'level';
+
 export interface LevelDatabase {
   getSync(key: string): string | undefined;
   batch(
@@ -19,3 +21,22 @@ export interface LevelDatabase {
 }
 
 export type OpenLevel = (dir: string, options: { createIfMissing: boolean }) => Promise<LevelDatabase>;
+
+export const openLevelDatabase: OpenLevel = async (dir, { createIfMissing }) => {
+  const level = new Level(dir, { createIfMissing });
+  await level.open();
+  return {
+    getSync: (key) => level.getSync(key),
+    iterator: (range) => level.iterator(range),
+    close: () => level.close(),
+    // Put one by one: level copies every operation that comes in a list, which takes longer than to write it.
+    batch: async (operations, { sync }) => {
+      const batch = level.batch();
+      for (const operation of operations) {
+        if (operation.type === 'put') batch.put(operation.key, operation.value);
+        else batch.del(operation.key);
+      }
+      await batch.write({ sync });
+    },
+  };
+};

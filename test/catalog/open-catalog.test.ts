@@ -6,7 +6,7 @@ import { describe, it } from 'node:test';
 import { Level } from 'level';
 import type { Catalog } from '../../src/catalog/catalog.js';
 import { openCatalog, type OpenCatalogOptions } from '../../src/catalog/open-catalog.js';
-import type { SurveyedBlob } from '../../src/catalog/rebuild.js';
+import type { SurveyedBlob, SurveyPage } from '../../src/catalog/rebuild.js';
 import { isAppError } from '../../src/lib/errors.js';
 import type { OpenLevel } from '../../src/metadata/level-database.js';
 import { digest, descriptor, manifestDescriptor, repository, silent, tag } from '../support/catalogs.js';
@@ -21,12 +21,12 @@ const LATEST = tag('latest');
 
 const STORED: readonly SurveyedBlob[] = [
   { digest: LAYER.digest, size: LAYER.size },
-  { digest: IMAGE.digest, size: IMAGE.size, manifest: { mediaType: IMAGE.mediaType, children: [LAYER] } },
+  { digest: IMAGE.digest, size: IMAGE.size, manifest: { mediaType: IMAGE.mediaType, children: [LAYER.digest] } },
 ];
 
-async function* stored(): AsyncGenerator<readonly SurveyedBlob[]> {
+async function* stored(): AsyncGenerator<SurveyPage> {
   await Promise.resolve();
-  yield STORED;
+  for (const blob of STORED) yield { prefix: blob.digest, blobs: [blob] };
 }
 
 class Directory {
@@ -226,7 +226,7 @@ describe('rebuilding the index', () => {
     await rm(dir.index, { recursive: true });
     const survey = async function* () {
       await Promise.resolve();
-      yield STORED.slice(1);
+      yield { prefix: '', blobs: STORED.slice(1) };
     };
     const catalog = await dir.open({ survey });
     await catalog.rebuilt();
@@ -254,8 +254,10 @@ describe('rebuilding the index', () => {
     await dir.fill();
     await rm(dir.index, { recursive: true });
     const broken = async function* () {
-      yield STORED.slice(1);
-      await Promise.resolve();
+      for await (const page of stored()) {
+        yield page;
+        break;
+      }
       throw new Error('killed');
     };
     const first = await dir.open({ survey: broken });

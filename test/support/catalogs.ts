@@ -37,13 +37,14 @@ export async function memoryCatalog(
   const epoch = await Epoch.open(join(dir, 'epoch'));
   await epoch.raise(store);
   const snapshotFile = join(dir, 'snapshot');
+  const files = { snapshot: snapshotFile, statistics: join(dir, 'statistics') };
   const replaceIndex = () => Promise.reject(new Error('not in this test'));
-  const catalog = await Catalog.open({ store, clock, log: silent, snapshotFile, epoch, replaceIndex, survey: nothing });
+  const catalog = await Catalog.open({ store, clock, log: silent, files, epoch, replaceIndex, survey: nothing });
   scope.after(() => catalog.close().catch(() => undefined));
   return { catalog, store, clock, snapshotFile };
 }
 
 const nothing: Survey = async function* () {
   await Promise.resolve();
-  yield [];
+  yield* [];
 };

@@ -124,7 +124,7 @@ export class Collected {
       store: index,
       clock,
       log,
-      snapshotFile: join(this.#dir, 'snapshot'),
+      files: { snapshot: join(this.#dir, 'snapshot'), statistics: join(this.#dir, 'statistics') },
       epoch: await Epoch.open(join(this.#dir, 'epoch')),
       replaceIndex: () => Promise.reject(new Error('not in these tests')),
       rebuilding,
