@@ -16,7 +16,7 @@ import { digestHex, digestOf, type Digest } from '../src/oci/digest.js';
 import { OCI_IMAGE } from '../src/oci/media-types.js';
 import { parseTag } from '../src/oci/reference.js';
 import type { Cistern } from '../test/e2e/support/cistern.js';
-import { statusOf, until } from '../test/e2e/support/processes.js';
+import { statusOf } from '../test/e2e/support/processes.js';
 import { figure, print, secondsOf } from './support/measure.js';
 import { inBenchDir, processorSeconds, startCistern, UPSTREAM } from './support/servers.js';
 

@@ -6,7 +6,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../lib/clock.js';
-import { isAppError } from '../lib/errors.js';
+import { isAppError, type AppError } from '../lib/errors.js';
 import type { Logger } from '../lib/log.js';
 import { openLevelDatabase, type OpenLevel } from '../metadata/level-database.js';
 import { LevelMetadataStore } from '../metadata/level-metadata-store.js';
@@ -25,6 +25,8 @@ export interface OpenCatalogOptions {
   readonly spaceProbe?: () => Promise<void>;
 }
 
+const SET_ASIDE = 'index set aside; a new one is made';
+
 /**
  * The directory must be locked (directory-lock.ts). Throws AppError DIRECTORY_IN_USE, INDEX_FAILED or STORE_FULL; a damaged
  * index is no failure.
@@ -36,8 +38,8 @@ export async function openCatalog(options: OpenCatalogOptions): Promise<Catalog>
   const epoch = await Epoch.open(join(dataDir, 'epoch'));
   const store = await openIndex(join(dataDir, 'index'), options);
   try {
-    const replaceIndex = async (): Promise<void> => {
-      log.error({ movedTo: await store.startOver(clock.now()) }, 'index set aside; a new one is made');
+    const replaceIndex = async (damage: AppError): Promise<void> => {
+      log.error({ err: damage, movedTo: await store.startOver(clock.now()) }, SET_ASIDE);
       await restoreSnapshot(store, files, log);
       await epoch.raise(store);
     };
@@ -49,8 +51,7 @@ export async function openCatalog(options: OpenCatalogOptions): Promise<Catalog>
       await epoch.raise(store);
     } catch (error) {
       if (!isAppError(error, 'INDEX_CORRUPT')) throw error;
-      log.error({ err: error }, 'index is damaged');
-      await replaceIndex();
+      await replaceIndex(error);
     }
     const rebuilding = (await pendingRebuild(store)) !== undefined;
     return await Catalog.open({ store, clock, log, files, epoch, rebuilding, replaceIndex, survey });
@@ -67,7 +68,7 @@ async function openIndex(dir: string, options: OpenCatalogOptions): Promise<Leve
     return await open();
   } catch (error) {
     if (!isAppError(error, 'INDEX_CORRUPT')) throw error;
-    log.error({ err: error, movedTo: await setAside(dir, clock.now()) }, 'index set aside; a new one is made');
+    log.error({ err: error, movedTo: await setAside(dir, clock.now()) }, SET_ASIDE);
     return open();
   }
 }

@@ -4,6 +4,7 @@
  */
 import { Mutex } from '../lib/async.js';
 import type { Clock } from '../lib/clock.js';
+import type { AppError } from '../lib/errors.js';
 import type { Logger } from '../lib/log.js';
 import type { MetadataStore } from '../metadata/metadata-store.js';
 import type { Epoch } from './epoch.js';
@@ -33,7 +34,7 @@ export interface UpkeepOptions {
   /** A rebuild's second half is still to be done: it is begun at once. */
   readonly rebuilding?: boolean;
   /** Puts a new index in the place of a damaged one and restores the snapshot into it. */
-  readonly replaceIndex: () => Promise<void>;
+  readonly replaceIndex: (damage: AppError) => Promise<void>;
   /** Every blob in the store, for rebuilds. */
   readonly survey: Survey;
 }
@@ -175,13 +176,14 @@ export class Upkeep {
   }
 
   async #recover(): Promise<void> {
-    if (!this.queue.unusable) {
+    const damage = this.queue.unusable;
+    if (!damage) {
       await this.queue.recover();
       return;
     }
     await this.#rebuild;
     await this.queue.replace(async () => {
-      await this.#options.replaceIndex();
+      await this.#options.replaceIndex(damage);
       this.#rebuilding = true;
     });
     this.#startSurvey();

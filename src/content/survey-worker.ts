@@ -3,8 +3,9 @@ import { closeSync, fstatSync, openSync, readdirSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemCode } from '../lib/errors.js';
-import { digestHex, isDigest, type Digest, type DigestAlgorithm } from '../oci/digest.js';
+import { isDigest, type Digest, type DigestAlgorithm } from '../oci/digest.js';
 import { MAX_MANIFEST_BYTES, parseManifest, sniffManifest } from '../oci/manifest.js';
+import { blobPath } from './blob-path.js';
 import type { SurveyedBlob, SurveyMessage, SurveyPage } from './survey.js';
 
 /** More than this are divided by their next digit. */
@@ -20,30 +21,32 @@ const buffer = Buffer.allocUnsafe(MAX_MANIFEST_BYTES);
 /** What is not there is a page too: an empty one. Both algorithms' directories have to be there, or the disk may not be. */
 function* pages(dir: string): Generator<SurveyPage, undefined> {
   for (const algorithm of ALGORITHMS) {
-    const shards = new Set(readdirSync(join(dir, algorithm)));
-    for (const shard of DIGITS.flatMap((first) => DIGITS.map((second) => first + second))) {
-      const path = join(dir, algorithm, shard);
-      const prefix = `${algorithm}:${shard}`;
-      const names = shards.has(shard) ? readdirSync(path).filter((name) => name.startsWith(shard)) : [];
-      yield* divided(prefix, names.map((name) => `${algorithm}:${name}`).filter(isDigest), path);
+    const shards = readdirSync(join(dir, algorithm)).filter((name) => /^[0-9a-f]{2}$/.test(name));
+    for (const digit of DIGITS) {
+      const digests = shards
+        .filter((shard) => shard.startsWith(digit))
+        .flatMap((shard) => readdirSync(join(dir, algorithm, shard)).filter((name) => name.startsWith(shard)))
+        .map((name) => `${algorithm}:${name}`)
+        .filter(isDigest);
+      yield* divided(`${algorithm}:${digit}`, digests, dir);
     }
   }
 }
 
-function* divided(prefix: string, digests: readonly Digest[], path: string): Generator<SurveyPage, undefined> {
-  if (digests.length > PAGE) {
-    for (const digit of DIGITS) {
-      const longer = prefix + digit;
-      yield* divided(
-        longer,
-        digests.filter((digest) => digest.startsWith(longer)),
-        path,
-      );
-    }
+function* divided(prefix: string, digests: readonly Digest[], dir: string): Generator<SurveyPage, undefined> {
+  if (digests.length <= PAGE) {
+    const blobs = digests.map((digest) => look(digest, blobPath(dir, digest)));
+    yield { prefix, blobs: blobs.filter((blob) => blob !== undefined) };
     return;
   }
-  const blobs = digests.map((digest) => look(digest, `${path}/${digestHex(digest)}`));
-  yield { prefix, blobs: blobs.filter((blob) => blob !== undefined) };
+  for (const digit of DIGITS) {
+    const longer = prefix + digit;
+    yield* divided(
+      longer,
+      digests.filter((digest) => digest.startsWith(longer)),
+      dir,
+    );
+  }
 }
 
 /** Undefined for a blob that is gone by now, or that the disk cannot give back: without a record it will be fetched anew. */

@@ -5,6 +5,9 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { Level } from 'level';
 import type { Catalog } from '../../src/catalog/catalog.js';
+import { readHours } from '../../src/catalog/hours.js';
+import { Jobs } from '../../src/catalog/jobs.js';
+import { keys } from '../../src/catalog/keys.js';
 import { openCatalog, type OpenCatalogOptions } from '../../src/catalog/open-catalog.js';
 import type { SurveyedBlob, SurveyPage } from '../../src/catalog/rebuild.js';
 import { isAppError } from '../../src/lib/errors.js';
@@ -168,6 +171,40 @@ describe('opening a data directory', () => {
     const openLevel = () => Promise.reject(Object.assign(new Error('No space left'), { code: 'LEVEL_IO_ERROR' }));
     await assert.rejects(dir.open({ openLevel }), (error) => isAppError(error, 'INDEX_FAILED'));
     assert.deepEqual(await dir.setAside(), []);
+    await assertWhole(await dir.open());
+  });
+
+  it('brings back prefetch jobs, with what their requests were called, and statistics when the index is gone', async (t) => {
+    const dir = await Directory.make(t);
+    const first = await dir.open();
+    const spec = { images: ['a:1'], platforms: [], allPlatforms: false, attestations: false, signatures: false };
+    const job = { ...spec, id: 'j1', referrers: false, origin: 'request', state: 'running', createdAt: 1 } as const;
+    await new Jobs(first).create({ ...job, requestId: 'asked once' }, () => true);
+    const image = { reference: 'a:1', platforms: [], state: 'running', blobs: 1, bytesTotal: 5 } as const;
+    const record = { ...image, bytesFetched: 1, bytesReused: 0 };
+    const blob = { digest: LAYER.digest, size: 5, received: 1, state: 'running', counted: true } as const;
+    await new Jobs(first).save({ ...job, expanded: true }, [{ number: 0, record, blobs: [blob] }]);
+    const hour = { manifests: [3], blobs: [4] };
+    await first.turn((tx) => tx.put(keys.hour(3_600_000, A), hour));
+    await first.close();
+    await rm(dir.index, { recursive: true });
+
+    const second = await dir.open();
+    const jobs = new Jobs(second);
+    assert.deepEqual(await jobs.list(), [{ ...job, expanded: true }]);
+    assert.deepEqual(await jobs.images('j1'), [record]);
+    assert.deepEqual(await jobs.blobs('j1'), [[blob]]);
+    assert.equal((await jobs.create({ ...job, id: 'j2', requestId: 'asked once' }, () => true)).id, 'j1');
+    assert.deepEqual(await collect(readHours(second.records, 0, 7_200_000)), [
+      { ...hour, at: 3_600_000, repository: A },
+    ]);
+  });
+
+  it('brings back the rest when only the statistics were cut', async (t) => {
+    const dir = await Directory.make(t);
+    await dir.fill();
+    await rm(dir.index, { recursive: true });
+    await writeFile(join(dir.path, 'statistics'), 'cut');
     await assertWhole(await dir.open());
   });
 
