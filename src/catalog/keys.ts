@@ -135,7 +135,7 @@ export function firstDigest(key: string): Digest {
 }
 
 /** `parent`, `referrer`, `held`: the digest comes last. */
-export const lastDigest = (key: string): Digest => part(key, -1) as Digest;
+export const lastDigest = (key: string): Digest => key.slice(key.lastIndexOf(' ') + 1) as Digest;
 
 /** `link`, `root`, `used`: the repository follows the digest. */
 export const repositoryAfterDigest = (key: string): Repository => ({ upstream: part(key, 1), name: part(key, 2) });

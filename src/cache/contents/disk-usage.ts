@@ -40,7 +40,8 @@ export async function sharesOf(catalog: Catalog, signal: AbortSignal): Promise<S
   try {
     await roots.advance();
     await parents.advance();
-    for await (const { digest, size, unseen } of catalog.blobs()) {
+    for await (const [key, { size, unseen }] of records.scan(prefixes.blobs)) {
+      const digest = firstDigest(key);
       if (looked++ % CHECK_EVERY === 0) signal.throwIfAborted();
       // What only a snapshot remembers may not be there.
       if (unseen) continue;
