@@ -60,7 +60,7 @@ export const ERRORS = {
   // What the upstream did.
   UPSTREAM_UNREACHABLE: row(502, 'UNAVAILABLE', 'UNAVAILABLE', 'none'),
   UPSTREAM_TIMEOUT: row(504, 'UNAVAILABLE', 'UNAVAILABLE', 'none'),
-  /** The upstream answered 5xx, or its circuit breaker is open. */
+  /** The upstream answered 5xx, broke off in the middle of a small answer, or its circuit breaker is open. */
   UPSTREAM_UNAVAILABLE: row(503, 'UNAVAILABLE', 'UNAVAILABLE', 503),
   UPSTREAM_RATE_LIMITED: row(429, 'TOOMANYREQUESTS', 'RESOURCE_EXHAUSTED', 429),
   /** Our own credential was refused at the token endpoint or by Basic login. */

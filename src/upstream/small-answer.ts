@@ -1,5 +1,5 @@
 /** Reads a whole response into memory, up to a limit. For everything that is not a blob. */
-import { AppError } from '../lib/errors.js';
+import { AppError, isAppError } from '../lib/errors.js';
 import type { HttpResponse } from './transport.js';
 
 export interface SmallRequest {
@@ -15,7 +15,10 @@ export interface SmallAnswer {
   readonly body: Buffer;
 }
 
-/** Throws UPSTREAM_INVALID as soon as more than `most` bytes are announced or arrive. */
+/**
+ * Throws UPSTREAM_INVALID as soon as more than `most` bytes are announced or arrive, and UPSTREAM_UNAVAILABLE, which is
+ * worth another try, when the answer breaks off.
+ */
 export async function readAll(response: HttpResponse, most: number): Promise<Buffer> {
   const tooLong = () => new AppError('UPSTREAM_INVALID', `${response.url.host} sent more than ${most} bytes`);
   if (Number(response.header('content-length') ?? 0) > most) {
@@ -24,10 +27,15 @@ export async function readAll(response: HttpResponse, most: number): Promise<Buf
   }
   const chunks: Buffer[] = [];
   let length = 0;
-  for await (const chunk of response.bytes) {
-    chunks.push(chunk);
-    length += chunk.length;
-    if (length > most) throw tooLong();
+  try {
+    for await (const chunk of response.bytes) {
+      chunks.push(chunk);
+      length += chunk.length;
+      if (length > most) throw tooLong();
+    }
+  } catch (error) {
+    if (!isAppError(error) || error.code !== 'UPSTREAM_UNREACHABLE') throw error;
+    throw new AppError('UPSTREAM_UNAVAILABLE', `${error.message} in the middle of an answer`, { cause: error });
   }
   return Buffer.concat(chunks);
 }

@@ -117,7 +117,7 @@ describe('getting a manifest', () => {
     });
     await assert.rejects(
       openUpstream(t, server.url).manifest('a/b', latest, call()),
-      failsWith('UPSTREAM_UNREACHABLE'),
+      failsWith('UPSTREAM_UNAVAILABLE'),
     );
   });
 });
@@ -163,6 +163,17 @@ describe('an upstream in trouble', () => {
     );
     assert.equal((await openUpstream(t, server.url).resolve('a/b', latest, call()))?.digest, digest);
     assert.equal(server.seen.length, 3);
+  });
+
+  it('is asked again when it breaks off in the middle of a manifest', async (t) => {
+    let asked = 0;
+    const server = await serve(t, (_, response) => {
+      response.writeHead(200, headers);
+      if (++asked > 1) response.end(manifest);
+      else response.write(manifest.subarray(0, 10), () => response.socket?.resetAndDestroy());
+    });
+    assert.deepEqual((await openUpstream(t, server.url).manifest('a/b', latest, call()))?.bytes, manifest);
+    assert.equal(asked, 2);
   });
 
   it('is given up after three attempts', async (t) => {
