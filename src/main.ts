@@ -8,11 +8,10 @@ import { registerControlCommands } from './cli/control-commands.js';
 import { systemTerminal as terminal, type ExitCode, type OutputFormat } from './cli/output.js';
 import type { CheckConfigOptions } from './cli/check-config.js';
 import type { HealthOptions } from './cli/health.js';
-import type { Client, MirrorConfigOptions } from './cli/mirror-config.js';
+import { CLIENTS, type Client } from './cli/mirror-snippets.js';
+import type { MirrorConfigOptions } from './cli/mirror-config.js';
 import type { ServeOptions } from './cli/serve.js';
 import { version } from './lib/version.js';
-
-const CLIENTS: readonly Client[] = ['docker', 'containerd', 'podman', 'buildkit', 'k3s', 'kaniko'];
 
 const program = new Command('cistern')
   .description('A pull-through cache for container registries')

@@ -10,7 +10,8 @@ import { after, before, describe, it } from 'node:test';
 import { parse } from 'yaml';
 import { checkConfig } from '../../src/cli/check-config.js';
 import { health } from '../../src/cli/health.js';
-import { mirrorConfig, type Client } from '../../src/cli/mirror-config.js';
+import { mirrorConfig } from '../../src/cli/mirror-config.js';
+import { CLIENTS, type Client } from '../../src/cli/mirror-snippets.js';
 import { recordedTerminal } from './terminal.js';
 
 let dir: string;
@@ -180,6 +181,48 @@ describe('cistern mirror-config', () => {
     );
   });
 
+  it('gives regctl a host of its own for each upstream, below a path', () => {
+    const { hosts } = JSON.parse(print('regctl', 'http://mirror:5000/prefix').text) as {
+      hosts: Record<string, object>;
+    };
+    assert.deepEqual(hosts['ghcr.io'], { mirrors: ['cistern-ghcr.io'] });
+    const host = { hostname: 'mirror:5000', pathPrefix: 'prefix/ghcr.io' };
+    assert.deepEqual(hosts['cistern-ghcr.io'], { ...host, tls: 'disabled' });
+    const secure = JSON.parse(print('regctl', 'https://mirror:5000/prefix').text) as { hosts: Record<string, object> };
+    assert.deepEqual(secure.hosts['cistern-ghcr.io'], host);
+  });
+
+  for (const client of ['crane', 'oras', 'trivy', 'docker-scout'] as const) {
+    it(`gives ${client} a command for each upstream, plain only over http`, () => {
+      const lines = print(client).text.split('\n');
+      assert.equal(lines.length, 2);
+      assert.match(lines[1]!, /mirror:5000\/ghcr\.io\/IMAGE\b.* # ghcr\.io\/IMAGE$/);
+      assert.doesNotMatch(print(client, 'https://mirror').text, /--insecure|plain-http/);
+    });
+  }
+
+  it('gives Renovate an alias for each upstream', () => {
+    assert.deepEqual(JSON.parse(print('renovate', 'https://mirror').text), {
+      registryAliases: { 'docker.io': 'mirror/docker.io', 'ghcr.io': 'mirror/ghcr.io' },
+    });
+    assert.match(print('renovate').text, /"insecureRegistry": true/);
+  });
+
+  it('gives the runners of CI what their docker and BuildKit read', () => {
+    assert.match(print('gitlab-runner').text, /^ {2}command = \["--registry-mirror", "http:\/\/mirror:5000"\]$/m);
+    const [step] = parse(print('github-actions').text) as [{ with: Record<string, string> }];
+    assert.match(step.with['buildkitd-config-inline']!, /^\[registry\."ghcr\.io"\]\n {2}mirrors = /m);
+  });
+
+  it('gives every client something, and says where it belongs as far as the format has comments', () => {
+    for (const client of CLIENTS) {
+      const { code, text, notes } = print(client);
+      assert.deepEqual([code, notes === ''], [0, false], client);
+      assert.match(text, /^(# |\{|--|[a-z ]+ )/, client);
+      assert.ok(text.includes('mirror:5000'), client);
+    }
+  });
+
   it('gives machines JSON', () => {
     const terminal = recordedTerminal();
     assert.equal(mirrorConfig('k3s', { config: write('upstreams: [{ name: a.io }]'), output: 'json' }, terminal), 0);
@@ -214,7 +257,9 @@ describe('the program', () => {
     const typo = await cistern('chek-config');
     assert.equal(typo.code, 2);
     assert.match(typo.stderr, /check-config/);
-    assert.equal((await cistern('mirror-config', 'rkt')).code, 2);
+    const strange = await cistern('mirror-config', 'rkt');
+    assert.deepEqual([strange.code, strange.stdout], [2, '']);
+    for (const client of CLIENTS) assert.ok(strange.stderr.includes(client), client);
     assert.equal((await cistern('check-config', '-o', 'xml')).code, 2);
   });
 
