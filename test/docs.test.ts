@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
+import { CLIENTS, snippetFor, type Mirror } from '../src/cli/mirror-snippets.js';
 import { ERRORS } from '../src/lib/errors.js';
+import { agreesWithDocument } from './support/documents.js';
 
 const ROOT = join(import.meta.dirname, '..');
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
@@ -13,7 +15,34 @@ const documents = [
   ...readdirSync(ROOT),
 ].filter((name) => name.endsWith('.md'));
 
+const MIRROR: Mirror = {
+  url: new URL('http://mirror:5000'),
+  location: 'mirror:5000',
+  secure: false,
+  registries: ['docker.io', 'ghcr.io'],
+  hubByDefault: true,
+};
+
+/** What is printed for each client; clients that read the same share a section. */
+function configurations(): string {
+  const sections = new Map<string, string[]>();
+  for (const client of CLIENTS) {
+    const { path, content, note } = snippetFor(client, MIRROR);
+    const place = path === undefined ? [] : [`In \`${path}\`:\n`];
+    const text = [...place, `\`\`\`\n${content}\n\`\`\`\n`, note].join('\n');
+    sections.set(text, [...(sections.get(text) ?? []), client]);
+  }
+  return [...sections]
+    .map(([text, clients]) => `### ${clients.join(', ')}\n\n${text}\n`)
+    .join('\n')
+    .trimEnd();
+}
+
 describe('the documents', () => {
+  it('have what mirror-config prints for each client', () => {
+    agreesWithDocument('docs/clients.md', 'configurations', configurations);
+  });
+
   it('have a line for each error, with its statuses', () => {
     const lines = read('docs/errors.md').match(/^\| `[A-Z_]+` \| [^|]+ \| [^|]+ \| [^|]+ \|/gm);
     const rows = Object.entries(ERRORS).map(

@@ -122,16 +122,6 @@ describe('a client', () => {
     assert.deepEqual(through.Layers, direct.Layers);
   });
 
-  it('with a mirror in registries.conf pulls by the name of the registry', async () => {
-    const conf = join(dir, 'registries.conf');
-    // What docs/clients.md tells podman users to write.
-    const mirror = `[[registry.mirror]]\nlocation = "${cistern.host}/${NAME}"\ninsecure = true\n`;
-    await writeFile(conf, `[[registry]]\nprefix = "${NAME}"\nlocation = "${NAME}"\n${mirror}`);
-    await pull(`${NAME}/e2e/image:v1`, join(dir, 'mirrored'), { registriesConf: conf });
-    await pull(`${registry.host}/e2e/image:v1`, join(dir, 'mirrored-direct'));
-    assert.deepEqual(await fingerprint(join(dir, 'mirrored')), await fingerprint(join(dir, 'mirrored-direct')));
-  });
-
   it('gets the pushed image as soon as a tag that is always revalidated moves', async () => {
     await buildImage(join(dir, 'newer'), [100_000]);
     await push(`oci:${join(dir, 'newer/layout')}:v1`, `${registry.host}/e2e/image:v1`);
