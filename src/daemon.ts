@@ -208,8 +208,9 @@ async function start(config: Config, log: Logger, reread: () => Config, undo: Un
   undo.push('control', () => control.close(AbortSignal.timeout(config.drainTimeout / 4)));
   const auth =
     config.registry.auth.type === 'basic'
-      ? await ClientAuth.open({ htpasswdFile: config.registry.auth.htpasswdFile, clock })
+      ? await ClientAuth.open(config.registry.auth.htpasswdFile, clock, log)
       : undefined;
+  undo.push('logins', async () => auth?.close());
   const registry = await RegistryServer.open(
     {
       cache,
@@ -262,6 +263,8 @@ async function start(config: Config, log: Logger, reread: () => Config, undo: Un
       cache.replaceUpstreams(entries.current);
       registry.replaceNames(namesOf(next.upstreams));
       inForce = next;
+      // They complain by themselves.
+      void Promise.all([registry.reread(), control.reread()]);
       const fixed: string[] = FIXED.filter((key) => JSON.stringify(next[key]) !== JSON.stringify(config[key]));
       // The level has changed already.
       if (next.log.format !== config.log.format) fixed.push('log.format');

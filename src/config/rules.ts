@@ -69,10 +69,11 @@ function exposure({ registry, control, upstreams }: Config): readonly Breach[] {
   const breaches: Breach[] = [];
   if (!isLocal(registry.listen)) {
     const credentialed = upstreams.find((upstream) => upstream.auth.type !== 'anonymous');
-    if (credentialed && registry.auth.type === 'none' && !registry.allowAnonymous) {
+    const open = registry.auth.type === 'none' && registry.tls?.clientCaFile === undefined;
+    if (credentialed && open && !registry.allowAnonymous) {
       const message =
         `lets every machine that reaches it pull what the credentials of ${credentialed.name} can; ` +
-        'set registry.auth, or registry.allowAnonymous: true if that is meant';
+        'set registry.auth or registry.tls.clientCaFile, or registry.allowAnonymous: true if that is meant';
       breaches.push({ path: ['registry', 'listen'], message });
     }
     if (registry.auth.type === 'basic' && !registry.tls) {

@@ -98,7 +98,8 @@ const repositoryPattern = value((input) => {
   return input;
 });
 
-const tls = z.strictObject({ certFile: file, keyFile: secretPath });
+/** Of a listener. With a CA for clients, they must show a certificate that it signed. */
+const tls = z.strictObject({ certFile: file, keyFile: secretPath, clientCaFile: file.optional() });
 
 /** A secret stands in the key itself or in the file that its twin `…File` names. */
 function oneSecret(value: string | undefined, path: string | undefined): Secret | 'both' | undefined {
@@ -209,7 +210,7 @@ export const configSchema = z.strictObject({
   control: z
     .strictObject({
       listen: value(parseListenAddress).default(parseListenAddress('127.0.0.1:5051')),
-      tls: z.strictObject({ certFile: file, keyFile: secretPath, clientCaFile: file.optional() }).optional(),
+      tls: tls.optional(),
       token: text.optional(),
       tokenFile: secretPath.optional(),
     })

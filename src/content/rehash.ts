@@ -8,7 +8,7 @@ import type { Worker } from 'node:worker_threads';
 import { AppError, systemCode } from '../lib/errors.js';
 import type { Digest } from '../oci/digest.js';
 import { blobPath } from './blob-path.js';
-import { startWorker } from './start-worker.js';
+import { startWorker } from '../lib/start-worker.js';
 
 export type Rehashed =
   /** `digest` is that of the bytes, whatever they are stored as. `version` names the very file. */
@@ -34,7 +34,7 @@ export class Rehasher {
 
   private constructor(order: RehashOrder) {
     this.#dir = order.dir;
-    this.#worker = startWorker('rehash-worker', order);
+    this.#worker = startWorker(import.meta.url, 'rehash-worker', order);
     this.#worker.on('error', (cause) => {
       this.#ended = new AppError('STORE_FAILED', 'a stored blob cannot be hashed', { cause });
     });

@@ -7,7 +7,7 @@
 import type { Worker } from 'node:worker_threads';
 import { AppError } from '../lib/errors.js';
 import type { Digest } from '../oci/digest.js';
-import { startWorker } from './start-worker.js';
+import { startWorker } from '../lib/start-worker.js';
 
 export interface SurveyedBlob {
   readonly digest: Digest;
@@ -32,7 +32,7 @@ export type SurveyMessage = SurveyPage | 'end';
 
 /** The pages' prefixes make up all digests. Ends early only by throwing AppError STORE_FAILED. Blobs that come or go meanwhile may be missed or be gone. */
 export async function* survey(blobsDir: string): AsyncGenerator<SurveyPage, undefined> {
-  const worker = startWorker('survey-worker', blobsDir);
+  const worker = startWorker(import.meta.url, 'survey-worker', blobsDir);
   try {
     let ahead = nextPage(worker);
     for (;;) {

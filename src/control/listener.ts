@@ -5,38 +5,32 @@
  * Decision: sockets are ours and handed to the gRPC server ready made, because its own `bindAsync` tells of a failed
  * listen in prose only, and knows neither the mode of a socket file nor the renewal of a certificate.
  */
-import { chmod, lstat, readFile, stat, unlink } from 'node:fs/promises';
+import { chmod, lstat, unlink } from 'node:fs/promises';
 import { connect, createServer, type AddressInfo, type ListenOptions, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, Server as TlsServer, type SecureContextOptions } from 'node:tls';
+import { createServer as createTlsServer, Server as TlsServer } from 'node:tls';
 import type { Clock } from '../lib/clock.js';
 import { AppError, systemCode } from '../lib/errors.js';
+import type { FollowedFiles } from '../lib/followed-files.js';
 import type { Logger } from '../lib/log.js';
+import { followTls, type TlsMaterial, type TlsPaths } from '../lib/tls-files.js';
 
 export type ListenAddress = { readonly host: string; readonly port: number } | { readonly path: string };
 
-export interface ControlTls {
-  readonly certFile: string;
-  readonly keyFile: string;
-  /** Clients must show a certificate that this CA signed. */
-  readonly clientCaFile?: string | undefined;
-}
-
 export interface ListenerOptions {
   readonly listen: ListenAddress;
-  readonly tls?: ControlTls | undefined;
+  readonly tls?: TlsPaths | undefined;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
 const MAX_CONNECTIONS = 1000;
 const HANDSHAKE_MS = 10_000;
-const CHECK_CERTIFICATES_MS = 10_000;
 const SOCKET_MODE = 0o660;
 
 export class Listener {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
-  #stopFollowing: () => void = () => undefined;
+  #files: FollowedFiles<TlsMaterial> | undefined;
 
   private constructor(server: Server, onConnection: (socket: Socket) => void) {
     this.#server = server;
@@ -63,8 +57,9 @@ export class Listener {
       await bind(server, listen);
       return listener;
     }
+    const files = await followTls(tls, clock, log);
     const server = createTlsServer({
-      ...(await certificates(tls)),
+      ...files.value,
       requestCert: tls.clientCaFile !== undefined,
       rejectUnauthorized: tls.clientCaFile !== undefined,
       minVersion: 'TLSv1.2',
@@ -73,9 +68,15 @@ export class Listener {
       noDelay: true,
     });
     server.on('tlsClientError', (error: Error) => log.debug({ err: error }, 'TLS handshake failed'));
+    files.onChange((material) => server.setSecureContext(material));
     const listener = new Listener(server, onConnection);
-    await bind(server, listen);
-    listener.#stopFollowing = follow(server, tls, clock, log);
+    listener.#files = files;
+    try {
+      await bind(server, listen);
+    } catch (error) {
+      files.close();
+      throw error;
+    }
     return listener;
   }
 
@@ -93,9 +94,14 @@ export class Listener {
     return address === null || typeof address === 'string' ? undefined : address;
   }
 
+  /** Looks at the certificate's files now. */
+  async reread(): Promise<void> {
+    await this.#files?.look();
+  }
+
   /** Takes no more connections; those there are stay. */
   stop(): void {
-    this.#stopFollowing();
+    this.#files?.close();
     this.#server.close();
   }
 
@@ -138,29 +144,4 @@ async function isAbandoned(path: string): Promise<boolean> {
     });
     socket.once('error', (error) => resolve(systemCode(error) === 'ECONNREFUSED'));
   });
-}
-
-async function certificates({ certFile, keyFile, clientCaFile }: ControlTls): Promise<SecureContextOptions> {
-  const [cert, key] = [await readFile(certFile), await readFile(keyFile)];
-  return clientCaFile === undefined ? { cert, key } : { cert, key, ca: await readFile(clientCaFile) };
-}
-
-/** Until the returned function is called. Files that do not fit together keep the old certificate, and say so. */
-function follow(server: TlsServer, tls: ControlTls, clock: Clock, log: Logger): () => void {
-  const files = [tls.certFile, tls.keyFile, ...(tls.clientCaFile === undefined ? [] : [tls.clientCaFile])];
-  let seen: string | undefined;
-  const check = async (): Promise<void> => {
-    const stats = await Promise.all(files.map((file) => stat(file)));
-    const version = stats.map(({ mtimeMs, size }) => `${mtimeMs} ${size}`).join();
-    if (seen !== undefined && version !== seen) {
-      server.setSecureContext(await certificates(tls));
-      log.info({ certFile: tls.certFile }, 'certificate of the control plane reloaded');
-    }
-    seen = version;
-  };
-  const run = () => {
-    check().catch((error: unknown) => log.error({ err: error, files }, 'certificate not reloaded; the old one stays'));
-  };
-  run();
-  return clock.every(CHECK_CERTIFICATES_MS, run);
 }

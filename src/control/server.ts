@@ -24,11 +24,12 @@ import type { Clock } from '../lib/clock.js';
 import { AppError } from '../lib/errors.js';
 import type { Logger } from '../lib/log.js';
 import type { Secret } from '../lib/secret.js';
+import type { TlsPaths } from '../lib/tls-files.js';
 import { Calls, tolerant } from './calls.js';
 import { contentsService } from './contents.js';
 import { garbageCollectionService } from './garbage-collection.js';
 import { packageDefinition, protos } from './gen/protos.js';
-import { Listener, type ControlTls, type ListenAddress } from './listener.js';
+import { Listener, type ListenAddress } from './listener.js';
 import { prefetchService } from './prefetch.js';
 import { statisticsService } from './statistics.js';
 import { failureOf } from './status.js';
@@ -48,7 +49,7 @@ export interface ControlParts {
 
 export interface ControlOptions {
   readonly listen: ListenAddress;
-  readonly tls?: ControlTls | undefined;
+  readonly tls?: TlsPaths | undefined;
   readonly token?: Secret | undefined;
 }
 
@@ -118,6 +119,11 @@ export class ControlServer {
   /** Undefined for a Unix socket. */
   get port(): { readonly address: string; readonly port: number } | undefined {
     return this.#listener.port;
+  }
+
+  /** Looks at the certificate's files now. */
+  reread(): Promise<void> {
+    return this.#listener.reread();
   }
 
   /** Says NOT_SERVING, lets calls end until `signal` is aborted, then ends them with UNAVAILABLE. */

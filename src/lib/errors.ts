@@ -51,6 +51,8 @@ export const ERRORS = {
   REQUEST_INVALID: row(400, 'UNSUPPORTED', 'INVALID_ARGUMENT'),
   UNSUPPORTED: row(405, 'UNSUPPORTED', 'UNIMPLEMENTED'),
   UNAUTHORIZED: row(401, 'UNAUTHORIZED', 'UNAUTHENTICATED'),
+  /** The client showed no certificate that the mirror's `clientCaFile` signed. */
+  CERTIFICATE_REQUIRED: row(403, 'DENIED', 'UNAUTHENTICATED'),
   TOO_MANY_FAILURES: row(429, 'TOOMANYREQUESTS', 'RESOURCE_EXHAUSTED'),
   /** Refused by the upstream (403). */
   DENIED: row(403, 'DENIED', 'PERMISSION_DENIED', 403),

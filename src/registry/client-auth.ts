@@ -1,100 +1,124 @@
 /**
- * Who may pull, when `registry.auth` is on: HTTP Basic against an htpasswd file of bcrypt hashes. A bcrypt comparison
- * costs about 80 ms of the only thread, so a credential that was right is remembered (as a keyed hash) for five
- * minutes, comparisons run one at a time, and an address that keeps failing has to wait.
+ * Who may pull, when `registry.auth` is on: HTTP Basic against an htpasswd file. A credential that was right is remembered
+ * (as a keyed hash) for five minutes, unless the file changes; one that is being checked is checked once for all who send
+ * it. Who keeps failing has to wait: first the one user at the one address, later the address; nobody else does.
  */
 import { createHmac, randomBytes } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
-import bcrypt from 'bcryptjs';
+import { readFile } from 'node:fs/promises';
+import ipaddr from 'ipaddr.js';
 import { LRUCache } from 'lru-cache';
-import { Mutex } from '../lib/async.js';
+import { KeyedMutex, SingleFlight } from '../lib/async.js';
 import type { Clock } from '../lib/clock.js';
 import { AppError } from '../lib/errors.js';
+import { FollowedFiles } from '../lib/followed-files.js';
+import type { Logger } from '../lib/log.js';
+import { parseHtpasswd, type Users } from './htpasswd.js';
+import { PasswordChecks } from './password-checks.js';
 
 const REMEMBERED_MS = 5 * 60_000;
-const FAILURES_ALLOWED = 5;
+const REMEMBERED = 10_000;
 const FAILURE_MEMORY_MS = 60_000;
+const FAILURES_REMEMBERED = 20_000;
+const FAILURES_OF_USER = 5;
+const FAILURES_OF_ADDRESS = 50;
 
-/** Compared against when the user is unknown, so that the time taken does not tell. */
-const NOBODY = '$2b$10$C6UzMDM.H6dfI/f/IKcEeO7ZrHqfS5J4c9GGg5bX8uT2u6qK3nT1W';
+interface Failures {
+  readonly count: number;
+  readonly until: number;
+}
 
 export class ClientAuth {
-  readonly #file: string;
+  readonly #files: FollowedFiles<Users>;
   readonly #clock: Clock;
   readonly #key = randomBytes(32);
-  readonly #verified = new LRUCache<string, { readonly until: number; readonly version: string }>({ max: 10_000 });
-  readonly #failures = new LRUCache<string, { readonly count: number; readonly until: number }>({ max: 10_000 });
-  readonly #comparing = new Mutex();
-  #users = new Map<string, string>();
-  #version = '';
+  /** Until when, by keyed credential. */
+  readonly #verified = new LRUCache<string, number>({ max: REMEMBERED });
+  readonly #failures = new LRUCache<string, Failures>({ max: FAILURES_REMEMBERED });
+  readonly #turns = new KeyedMutex();
+  readonly #running = new SingleFlight<boolean>();
+  readonly #checks = new PasswordChecks();
 
-  private constructor(file: string, clock: Clock) {
-    this.#file = file;
+  private constructor(files: FollowedFiles<Users>, clock: Clock) {
+    this.#files = files;
     this.#clock = clock;
+    files.onChange(() => this.#verified.clear());
   }
 
-  /** Throws CONFIG_INVALID when the file has no usable line. */
-  static async open({
-    htpasswdFile,
-    clock,
-  }: {
-    readonly htpasswdFile: string;
-    readonly clock: Clock;
-  }): Promise<ClientAuth> {
-    const auth = new ClientAuth(htpasswdFile, clock);
-    await auth.#load();
-    if (auth.#users.size === 0) {
-      throw new AppError(
-        'CONFIG_INVALID',
-        `${htpasswdFile} names no user; make one with: htpasswd -nB USER >> ${htpasswdFile}`,
-      );
-    }
-    return auth;
+  /** Throws CONFIG_INVALID when the file has a line that will not do, or no user. */
+  static async open(htpasswdFile: string, clock: Clock, log: Logger): Promise<ClientAuth> {
+    const read = async () => parseHtpasswd(await readFile(htpasswdFile, 'utf8'), htpasswdFile);
+    return new ClientAuth(await FollowedFiles.open({ paths: [htpasswdFile], read, clock, log }), clock);
   }
 
-  /** Throws UNAUTHORIZED, or TOO_MANY_FAILURES for an address that has to wait. */
-  async check(authorization: string | undefined, address: string): Promise<void> {
+  /** Looks at the file now. */
+  reread(): Promise<void> {
+    return this.#files.look();
+  }
+
+  async close(): Promise<void> {
+    this.#files.close();
+    await this.#checks.close();
+  }
+
+  /** Who it is. Throws UNAUTHORIZED; TOO_MANY_FAILURES for who has to wait; OVERLOADED. */
+  async check(authorization: string | undefined, address: string): Promise<string> {
     const credentials = basicCredentials(authorization);
     if (!credentials) throw new AppError('UNAUTHORIZED', 'log in to this mirror first');
-    const now = this.#clock.now();
-    await this.#load();
-    const known = this.#verified.get(this.#keyed(credentials));
-    if (known && known.version === this.#version && now < known.until) return;
-
-    const failures = this.#failures.get(address);
-    if (failures && failures.count >= FAILURES_ALLOWED && now < failures.until) {
-      const retryAfter = Math.ceil((failures.until - now) / 1000);
-      throw new AppError('TOO_MANY_FAILURES', 'too many failed logins; wait a minute', { retryAfter });
-    }
-    const hash = this.#users.get(credentials.user) ?? NOBODY;
-    const right = await this.#comparing.run(() => bcrypt.compare(credentials.password, hash));
-    if (right && hash !== NOBODY) {
-      this.#verified.set(this.#keyed(credentials), { until: now + REMEMBERED_MS, version: this.#version });
-      this.#failures.delete(address);
-      return;
-    }
-    const count = failures && now < failures.until ? failures.count + 1 : 1;
-    this.#failures.set(address, { count, until: now + FAILURE_MEMORY_MS });
-    throw new AppError('UNAUTHORIZED', 'wrong user or password');
+    const { user, password } = credentials;
+    const key = createHmac('sha256', this.#key).update(`${user}\0${password}`).digest('base64');
+    if (this.#isVerified(key)) return user;
+    const from = networkOf(address);
+    // One at a time, so that a thousand guesses sent at once are not all under way before the first has failed.
+    return this.#turns.run(from, async () => {
+      if (this.#isVerified(key)) return user;
+      this.#requirePatience(`${from} ${user}`, FAILURES_OF_USER);
+      this.#requirePatience(from, FAILURES_OF_ADDRESS);
+      if (await this.#isRight(credentials, key)) {
+        this.#failures.delete(`${from} ${user}`);
+        return user;
+      }
+      for (const whose of [`${from} ${user}`, from]) this.#countFailure(whose);
+      throw new AppError('UNAUTHORIZED', 'wrong user or password');
+    });
   }
 
-  #keyed({ user, password }: Credentials): string {
-    return createHmac('sha256', this.#key).update(`${user}\0${password}`).digest('base64');
+  #isVerified(key: string): boolean {
+    return this.#clock.monotonic() < (this.#verified.get(key) ?? 0);
   }
 
-  /** Again whenever the file has changed. One that cannot be read keeps the users known so far. */
-  async #load(): Promise<void> {
-    const found = await stat(this.#file).catch(() => undefined);
-    const version = found ? `${found.mtimeMs} ${found.size}` : this.#version;
-    if (version === this.#version) return;
-    const users = new Map<string, string>();
-    for (const line of (await readFile(this.#file, 'utf8')).split('\n')) {
-      const match = /^([^:#\s][^:]*):(\$2[aby]\$\d\d\$[./A-Za-z0-9]{53})\s*$/.exec(line);
-      if (match?.[1] !== undefined && match[2] !== undefined) users.set(match[1], match[2]);
-    }
-    this.#users = users;
-    this.#version = version;
+  async #isRight({ user, password }: Credentials, key: string): Promise<boolean> {
+    const users = this.#files.value;
+    const hash = users.hashes.get(user);
+    const against = hash ?? users.costliest;
+    const right = await this.#running.run(`${key} ${against}`, () => this.#checks.compare(password, against));
+    if (!right || hash === undefined) return false;
+    // What was found in a file that has changed meanwhile counts for this request only.
+    if (users === this.#files.value) this.#verified.set(key, this.#clock.monotonic() + REMEMBERED_MS);
+    return true;
   }
+
+  #requirePatience(whose: string, allowed: number): void {
+    const failures = this.#failures.get(whose);
+    const left = (failures?.until ?? 0) - this.#clock.monotonic();
+    if (!failures || failures.count < allowed || left <= 0) return;
+    throw new AppError('TOO_MANY_FAILURES', 'too many failed logins; wait a minute', {
+      retryAfter: Math.ceil(left / 1000),
+    });
+  }
+
+  #countFailure(whose: string): void {
+    const now = this.#clock.monotonic();
+    const before = this.#failures.get(whose);
+    const count = before && now < before.until ? before.count + 1 : 1;
+    this.#failures.set(whose, { count, until: now + FAILURE_MEMORY_MS });
+  }
+}
+
+/** An IPv6 network of 64 bits belongs to one customer, who could otherwise take another address for each guess. */
+function networkOf(address: string): string {
+  if (!ipaddr.isValid(address)) return address;
+  const ip = ipaddr.process(address);
+  return ip instanceof ipaddr.IPv6 ? ip.parts.slice(0, 4).join(':') : ip.toString();
 }
 
 interface Credentials {
@@ -103,7 +127,7 @@ interface Credentials {
 }
 
 /** RFC 7617. */
-function basicCredentials(authorization: string | undefined): Credentials | undefined {
+export function basicCredentials(authorization: string | undefined): Credentials | undefined {
   const encoded = /^basic +([A-Za-z0-9+/=]+)$/i.exec(authorization ?? '')?.[1];
   if (encoded === undefined) return undefined;
   const text = Buffer.from(encoded, 'base64').toString('utf8');

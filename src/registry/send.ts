@@ -43,7 +43,12 @@ export class Sender {
    * fails before can still be answered with an error. Rejects when the client left, was cut, or the body broke; the
    * response is then not ended.
    */
-  async send(response: ServerResponse, body: AsyncIterable<Buffer>, begin: () => void, sent: Sent): Promise<void> {
+  async send(
+    response: ServerResponse,
+    body: AsyncIterable<Buffer> | Iterable<Buffer>,
+    begin: () => void,
+    sent: Sent,
+  ): Promise<void> {
     let piece = PIECE;
     let begun = false;
     for await (const chunk of body) {
@@ -66,6 +71,15 @@ export class Sender {
     });
   }
 
+  /** Ends the response with a short body, or with none. What is cut counts as not sent at all. */
+  sendWhole(response: ServerResponse, body: Buffer | undefined, sent: Sent): void {
+    const pending = { response, deadline: this.#clock.monotonic() + timeFor(body?.length ?? 0) };
+    this.#pending.add(pending);
+    response.once('close', () => this.#pending.delete(pending));
+    if (!body) response.end();
+    else response.end(body, () => (sent.bytes += body.length));
+  }
+
   close(): void {
     this.#stop();
   }
@@ -74,7 +88,7 @@ export class Sender {
   #write(response: ServerResponse, bytes: Buffer): Promise<number> {
     if (response.destroyed) return Promise.reject(gone());
     const began = this.#clock.monotonic();
-    const pending = { response, deadline: began + Math.max(PATIENCE_MS, (bytes.length / LEAST_RATE) * 1000) };
+    const pending = { response, deadline: began + timeFor(bytes.length) };
     return new Promise((resolve, reject) => {
       this.#pending.add(pending);
       // A write that is queued when the socket is destroyed may never be called back.
@@ -96,10 +110,6 @@ export class Sender {
   }
 }
 
-/** Ends the response with a whole body, or with none. What is cut counts as not sent at all. */
-export function sendWhole(response: ServerResponse, body: Buffer | undefined, sent: Sent): void {
-  if (!body) response.end();
-  else response.end(body, () => (sent.bytes += body.length));
-}
+const timeFor = (bytes: number): number => Math.max(PATIENCE_MS, (bytes / LEAST_RATE) * 1000);
 
 const gone = (cause?: Error): AppError => new AppError('CANCELLED', 'the client left', { cause });

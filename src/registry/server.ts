@@ -8,29 +8,38 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Server as TlsServer } from 'node:https';
+import type { TLSSocket } from 'node:tls';
 import type { PullThrough } from '../cache/pull-through.js';
 import type { AnsweredPull, Kind } from '../cache/statistics/statistics.js';
 import type { Clock } from '../lib/clock.js';
-import { AppError, ERRORS, toAppError } from '../lib/errors.js';
+import { AppError, ERRORS, systemCode, toAppError } from '../lib/errors.js';
+import type { FollowedFiles } from '../lib/followed-files.js';
 import type { Logger } from '../lib/log.js';
+import { followTls, type TlsMaterial, type TlsPaths } from '../lib/tls-files.js';
 import type { Repository } from '../oci/descriptor.js';
 import { blob } from './blobs.js';
 import type { ClientAuth } from './client-auth.js';
+import { ClientCertificates } from './client-certificates.js';
 import { cacheStatus, errorCacheStatus } from './cache-status.js';
 import { manifest } from './manifests.js';
 import { nameRepository, type UpstreamNames } from './naming.js';
 import { UnsatisfiableRange } from './range.js';
 import { referrers } from './referrers.js';
+import { refuse } from './refusals.js';
 import { json, type Asked, type Reply } from './reply.js';
 import { route } from './router.js';
-import { Sender, sendWhole, type Sent } from './send.js';
+import { Sender, type Sent } from './send.js';
 import { tags } from './tags.js';
-import { followTls, readTls, type TlsPaths } from './tls-files.js';
 
 const MOST_CONNECTIONS = 16_384;
 const MOST_CONNECTIONS_PER_ADDRESS = 4_096;
 
+/** Bodies up to this many bytes are left to the socket in one piece. */
+const WHOLE = 64 * 1024;
+
 const LIMITS = {
+  /** Of TLS. */
+  handshakeTimeout: 10_000,
   headersTimeout: 10_000,
   requestTimeout: 30_000,
   keepAliveTimeout: 65_000,
@@ -44,6 +53,8 @@ export interface RegistryServerParts {
   /** Undefined: everybody may pull. */
   readonly auth?: ClientAuth | undefined;
   readonly tls?: TlsPaths | undefined;
+  /** Time limits other than the usual ones, in milliseconds. */
+  readonly limits?: Partial<typeof LIMITS> | undefined;
   /** Called once for each pull that was answered with 200 or 206, when the answer has ended, complete or not. */
   readonly onAnswered?: ((pull: AnsweredPull) => void) | undefined;
   readonly clock: Clock;
@@ -57,6 +68,8 @@ interface Entry {
   repository: Repository | undefined;
   reference: string | undefined;
   error: AppError | undefined;
+  /** Who asked, as far as that was checked. */
+  user: string | undefined;
   /** Of what, when it asks for a manifest or blob. */
   pull: Kind | undefined;
   readonly sent: Sent;
@@ -68,15 +81,19 @@ export class RegistryServer {
   readonly #log: Logger;
   readonly #server: Server | TlsServer;
   readonly #auth: ClientAuth | undefined;
+  readonly #certificates: ClientCertificates | undefined;
   readonly #onAnswered: RegistryServerParts['onAnswered'];
-  readonly #stopTls: () => void;
+  readonly #tls: FollowedFiles<TlsMaterial> | undefined;
   readonly #sender: Sender;
-  readonly #connections = new Map<string, number>();
+  /** By address. */
+  readonly #connections = new Map<string, Set<Socket>>();
+  /** Requests under way on a connection. */
+  readonly #answering = new WeakMap<Socket, number>();
   readonly #run = randomBytes(4).toString('hex');
   #names: UpstreamNames;
   #requests = 0;
 
-  private constructor(parts: RegistryServerParts, certificate: { cert: Buffer; key: Buffer } | undefined) {
+  private constructor(parts: RegistryServerParts, tls: FollowedFiles<TlsMaterial> | undefined) {
     this.#cache = parts.cache;
     this.#names = parts.names;
     this.#auth = parts.auth;
@@ -84,34 +101,48 @@ export class RegistryServer {
     this.#clock = parts.clock;
     this.#log = parts.log;
     this.#sender = new Sender(parts.clock);
+    this.#tls = tls;
+    this.#certificates = parts.tls?.clientCaFile === undefined ? undefined : new ClientCertificates();
+    const limits = { ...LIMITS, ...parts.limits };
     const answer = (request: IncomingMessage, response: ServerResponse) => void this.#answer(request, response);
-    if (certificate && parts.tls) {
-      const server = createTlsServer({ ...LIMITS, ...certificate, minVersion: 'TLSv1.2' }, answer);
-      this.#stopTls = followTls(server, parts.tls, parts.clock, parts.log);
+    if (tls) {
+      // Who has no good certificate is told so in JSON, request by request.
+      const mutual = { requestCert: this.#certificates !== undefined, rejectUnauthorized: false };
+      const server = createTlsServer({ ...limits, ...tls.value, ...mutual, minVersion: 'TLSv1.2' }, answer);
+      server.on('secureConnection', (socket) => socket.disableRenegotiation());
+      server.on('tlsClientError', (error, socket) => this.#refuseHandshake(error, socket));
+      tls.onChange((material) => server.setSecureContext(material));
       this.#server = server;
     } else {
-      this.#stopTls = () => undefined;
-      this.#server = createServer(LIMITS, answer);
+      this.#server = createServer(limits, answer);
     }
     this.#server.maxConnections = MOST_CONNECTIONS;
     this.#server.on('connection', (socket: Socket) => this.#count(socket));
-    this.#server.on('clientError', (error: Error, socket: Socket) => refuse(error, socket));
+    this.#server.on('clientError', (error: Error, socket: Socket) =>
+      refuse(error, socket, this.#answering.has(socket)),
+    );
   }
 
-  /** Throws the system error of `listen` (EADDRINUSE, EACCES, …), or of certificate files that cannot be read. */
+  /** Throws CONFIG_INVALID or a system error for certificates that cannot be used, and the system error of `listen`. */
   static async open(
     parts: RegistryServerParts,
     listen: { readonly host: string; readonly port: number },
   ): Promise<RegistryServer> {
-    const registry = new RegistryServer(parts, parts.tls && (await readTls(parts.tls)));
-    await new Promise<void>((resolve, reject) => {
-      registry.#server.once('error', reject);
-      registry.#server.listen({ ...listen, backlog: 4096 }, () => {
-        registry.#server.off('error', reject);
-        registry.#server.on('error', (error) => parts.log.error({ err: error }, 'registry listener'));
-        resolve();
+    const tls = parts.tls && (await followTls(parts.tls, parts.clock, parts.log));
+    const registry = new RegistryServer(parts, tls);
+    try {
+      await new Promise<void>((resolve, reject) => {
+        registry.#server.once('error', reject);
+        registry.#server.listen({ ...listen, backlog: 4096 }, () => {
+          registry.#server.off('error', reject);
+          registry.#server.on('error', (error) => parts.log.error({ err: error }, 'registry listener'));
+          resolve();
+        });
       });
-    });
+    } catch (error) {
+      registry.#release();
+      throw error;
+    }
     return registry;
   }
 
@@ -125,6 +156,11 @@ export class RegistryServer {
     this.#names = names;
   }
 
+  /** Looks now at the files that say who may pull. */
+  async reread(): Promise<void> {
+    await Promise.all([this.#tls?.look(), this.#auth?.reread()]);
+  }
+
   /** Takes no new connections, lets answers under way finish until `deadline` is aborted, then cuts them. */
   async close(deadline: AbortSignal): Promise<void> {
     const cut = () => this.#server.closeAllConnections();
@@ -134,8 +170,12 @@ export class RegistryServer {
     else deadline.addEventListener('abort', cut, { once: true });
     await closed;
     deadline.removeEventListener('abort', cut);
+    this.#release();
+  }
+
+  #release(): void {
     this.#sender.close();
-    this.#stopTls();
+    this.#tls?.close();
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -145,12 +185,18 @@ export class RegistryServer {
       repository: undefined,
       reference: undefined,
       error: undefined,
+      user: undefined,
       pull: undefined,
       sent: { bytes: 0 },
     };
     const leaving = new AbortController();
+    const { socket } = request;
+    this.#answering.set(socket, (this.#answering.get(socket) ?? 0) + 1);
     let reply: Reply | undefined;
     response.once('close', () => {
+      const others = (this.#answering.get(socket) ?? 1) - 1;
+      if (others > 0) this.#answering.set(socket, others);
+      else this.#answering.delete(socket);
       if (!response.writableFinished) leaving.abort(new AppError('CANCELLED', 'the client left'));
       this.#tell(request, response, entry, reply);
       this.#logLine(request, response, entry, reply);
@@ -177,7 +223,8 @@ export class RegistryServer {
     const query = new URLSearchParams(at < 0 ? '' : url.slice(at));
     if (method !== 'GET' && method !== 'HEAD')
       throw new AppError('UNSUPPORTED', 'this mirror is read-only: push to the registry itself');
-    await this.#auth?.check(headers.authorization, request.socket.remoteAddress ?? '');
+    entry.user = this.#certificates?.check(request.socket);
+    if (this.#auth) entry.user = await this.#auth.check(headers.authorization, request.socket.remoteAddress ?? '');
     const wanted = route(path);
     if (wanted.kind === 'ping') return json({}, { 'Cache-Status': 'cistern; hit' });
 
@@ -212,6 +259,7 @@ export class RegistryServer {
 
   async #write(response: ServerResponse, { status, headers, body, answered }: Reply, sent: Sent): Promise<void> {
     const streamed = body !== undefined && !Buffer.isBuffer(body);
+    const whole = response.req.method === 'HEAD' || streamed ? undefined : body;
     try {
       if (response.destroyed) throw new AppError('CANCELLED', 'the client left');
       // A body that is not as long as announced is an error here, not a surprise there.
@@ -222,9 +270,11 @@ export class RegistryServer {
       };
       if (streamed) {
         await this.#sender.send(response, body.stream, begin, sent);
+      } else if (whole && whole.length > WHOLE) {
+        await this.#sender.send(response, [whole], begin, sent);
       } else {
         begin();
-        sendWhole(response, response.req.method === 'HEAD' ? undefined : body, sent);
+        this.#sender.sendWhole(response, whole, sent);
       }
     } finally {
       if (streamed) await body.close();
@@ -248,7 +298,7 @@ export class RegistryServer {
     if (http === 429 || error.retryAfter !== undefined)
       response.setHeader('Retry-After', Math.ceil(error.retryAfter ?? 30));
     response.writeHead(http, { 'Content-Type': 'application/json', 'Content-Length': body.length });
-    sendWhole(response, request.method === 'HEAD' ? undefined : body, sent);
+    this.#sender.sendWhole(response, request.method === 'HEAD' ? undefined : body, sent);
   }
 
   #tell(request: IncomingMessage, response: ServerResponse, entry: Entry, reply: Reply | undefined): void {
@@ -269,6 +319,7 @@ export class RegistryServer {
     const fields = {
       id: entry.id,
       client: request.socket.remoteAddress,
+      user: entry.user,
       method: request.method,
       upstream: entry.repository?.upstream,
       repository: entry.repository?.name,
@@ -286,18 +337,25 @@ export class RegistryServer {
 
   #count(socket: Socket): void {
     const address = socket.remoteAddress ?? '';
-    const open = (this.#connections.get(address) ?? 0) + 1;
-    if (open > MOST_CONNECTIONS_PER_ADDRESS) {
+    const open = this.#connections.get(address) ?? new Set();
+    if (open.size >= MOST_CONNECTIONS_PER_ADDRESS) {
       socket.destroy();
       return;
     }
-    this.#connections.set(address, open);
+    this.#connections.set(address, open.add(socket));
     socket.setNoDelay(true);
     socket.once('close', () => {
-      const left = (this.#connections.get(address) ?? 1) - 1;
-      if (left > 0) this.#connections.set(address, left);
-      else this.#connections.delete(address);
+      open.delete(socket);
+      if (open.size === 0 && this.#connections.get(address) === open) this.#connections.delete(address);
     });
+  }
+
+  /** Who speaks plain HTTP to a TLS listener is told so, in plain HTTP, on the connection below the one that failed. */
+  #refuseHandshake(error: Error, { remoteAddress = '', remotePort }: TLSSocket): void {
+    this.#log.debug({ err: error, client: remoteAddress }, 'TLS handshake failed');
+    if (systemCode(error) !== 'ERR_SSL_HTTP_REQUEST') return;
+    const open = this.#connections.get(remoteAddress) ?? [];
+    for (const socket of open) if (socket.remotePort === remotePort) refuse(error, socket, false);
   }
 }
 
@@ -310,18 +368,3 @@ function common(response: ServerResponse, status: string): void {
 }
 
 const header = (value: string | string[] | undefined): string | undefined => (Array.isArray(value) ? value[0] : value);
-
-/** What is no HTTP: answered so that a person sees why, and closed. */
-function refuse(error: Error & { code?: string }, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const status =
-    error.code === 'HPE_HEADER_OVERFLOW'
-      ? '431 Request Header Fields Too Large'
-      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? '408 Request Timeout'
-        : '400 Bad Request';
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
-}

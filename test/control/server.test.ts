@@ -1,6 +1,6 @@
 /** The control plane as callers meet it: where it listens, whom it lets in, and how calls end. */
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
@@ -14,6 +14,7 @@ import { protos } from '../../src/control/gen/protos.js';
 import { deferred } from '../../src/lib/async.js';
 import { AppError } from '../../src/lib/errors.js';
 import { Secret } from '../../src/lib/secret.js';
+import { makeAuthority, skipWithoutOpenssl } from '../support/certificates.js';
 import { eventually } from '../support/eventually.js';
 import { all, control, detailsOf, directory, failure, image, job, status, type Scope } from './support.js';
 
@@ -142,29 +143,12 @@ describe('who may call', () => {
   });
 });
 
-const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
-
-describe('TLS', { skip: hasOpenssl ? false : 'openssl is not installed' }, () => {
-  async function authority(t: Scope) {
-    const dir = await directory(t);
-    const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: dir, stdio: 'pipe' });
-    const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-    openssl('req', '-x509', ...newKey, '-keyout', 'ca.key', '-out', 'ca.pem', '-subj', '/CN=test', '-days', '2');
-    const issue = (name: string) => {
-      openssl('req', ...newKey, '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', `/CN=${name}`);
-      writeFileSync(join(dir, 'ext'), 'subjectAltName=IP:127.0.0.1\n');
-      const by = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '1', '-extfile', 'ext'];
-      openssl('x509', '-req', '-in', `${name}.csr`, '-out', `${name}.pem`, ...by);
-      return { certFile: join(dir, `${name}.pem`), keyFile: join(dir, `${name}.key`) };
-    };
-    return { caFile: join(dir, 'ca.pem'), issue };
-  }
-
+describe('TLS', { skip: skipWithoutOpenssl }, () => {
   it('encrypts, and a client that trusts another CA does not talk to it', async (t) => {
-    const ca = await authority(t);
+    const ca = await makeAuthority(t);
     const { client } = await control(t, empty, { tls: ca.issue('server') });
     assert.deepEqual((await client({ caFile: ca.caFile }).ask(upstreams.ListUpstreams, {})).upstreams, []);
-    const other = await authority(t);
+    const other = await makeAuthority(t);
     assert.equal(
       (await failure(client({ caFile: other.caFile }).ask(upstreams.ListUpstreams, {}))).status,
       'UNAVAILABLE',
@@ -173,8 +157,8 @@ describe('TLS', { skip: hasOpenssl ? false : 'openssl is not installed' }, () =>
   });
 
   it('with a CA for clients, talks only to those it signed', async (t) => {
-    const ca = await authority(t);
-    const other = await authority(t);
+    const ca = await makeAuthority(t);
+    const other = await makeAuthority(t);
     const { client } = await control(t, empty, { tls: { ...ca.issue('server'), clientCaFile: ca.caFile } });
     const mine = client({ caFile: ca.caFile, ...ca.issue('me') });
     assert.deepEqual((await mine.ask(upstreams.ListUpstreams, {})).upstreams, []);
@@ -185,9 +169,9 @@ describe('TLS', { skip: hasOpenssl ? false : 'openssl is not installed' }, () =>
   });
 
   it('does not start with a key that is not the certificate’s', async (t) => {
-    const ca = await authority(t);
+    const ca = await makeAuthority(t);
     const tls = { certFile: ca.issue('a').certFile, keyFile: ca.issue('b').keyFile };
-    await assert.rejects(control(t, empty, { tls }));
+    await assert.rejects(control(t, empty, { tls }), { code: 'CONFIG_INVALID' });
   });
 });
 

@@ -105,8 +105,18 @@ export class TestDaemon {
     await writeFile(this.#configFile, JSON.stringify(this.#settings, undefined, 2));
   }
 
+  /** `host:port` of the registry's listener. */
+  get authority(): string {
+    return this.#running.addresses.registry;
+  }
+
   get url(): string {
-    return `http://${this.#running.addresses.registry}`;
+    return `http://${this.authority}`;
+  }
+
+  /** Of the control plane, as its clients name it. */
+  get controlAddress(): string {
+    return this.#running.addresses.control;
   }
 
   get adminUrl(): string {
