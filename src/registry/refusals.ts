@@ -11,6 +11,14 @@ interface Refusal {
   readonly message: string;
 }
 
+/** Somebody wants to be connected elsewhere. */
+export class NotAProxy extends Error {
+  readonly code = 'NOT_A_PROXY';
+}
+
+/** For the answer to arrive; what else was sent would reset the connection before. */
+const LINGER_MS = 2_000;
+
 /** First byte of a TLS record that begins a handshake. */
 const TLS_HANDSHAKE = 0x16;
 
@@ -30,6 +38,9 @@ export function refuse(error: Error, socket: Socket, answering: boolean): void {
     `Content-Length: ${Buffer.byteLength(body)}`,
     'Connection: close',
   ];
+  // Whoever does not hang up is hung up on.
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+  socket.once('close', () => clearTimeout(timer));
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }
 
@@ -39,6 +50,8 @@ function refusalOf(error: Error): Refusal {
       return { status: 431, message: 'the headers of the request are too long' };
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return { status: 408, message: 'the request did not come in time' };
+    case 'NOT_A_PROXY':
+      return { status: 405, message: 'this is a mirror and no proxy: configure it as a registry mirror' };
     case 'ERR_SSL_HTTP_REQUEST':
       return { status: 400, message: 'this mirror speaks HTTPS here: ask with https://' };
     default: {

@@ -25,7 +25,7 @@ import { manifest } from './manifests.js';
 import { nameRepository, type UpstreamNames } from './naming.js';
 import { UnsatisfiableRange } from './range.js';
 import { referrers } from './referrers.js';
-import { refuse } from './refusals.js';
+import { NotAProxy, refuse } from './refusals.js';
 import { json, type Asked, type Reply } from './reply.js';
 import { route } from './router.js';
 import { Sender, type Sent } from './send.js';
@@ -45,6 +45,8 @@ const LIMITS = {
   keepAliveTimeout: 65_000,
   connectionsCheckingInterval: 5_000,
   maxHeaderSize: 16_384,
+  /** Node.js would answer without a word, and go on to read what follows. */
+  requireHostHeader: false,
 };
 
 export interface RegistryServerParts {
@@ -89,6 +91,8 @@ export class RegistryServer {
   readonly #connections = new Map<string, Set<Socket>>();
   /** Requests under way on a connection. */
   readonly #answering = new WeakMap<Socket, number>();
+  /** They end with the answer that is under way. */
+  readonly #closing = new WeakSet<Socket>();
   readonly #run = randomBytes(4).toString('hex');
   #names: UpstreamNames;
   #requests = 0;
@@ -118,6 +122,7 @@ export class RegistryServer {
     }
     this.#server.maxConnections = MOST_CONNECTIONS;
     this.#server.on('connection', (socket: Socket) => this.#count(socket));
+    this.#server.on('connect', (_request, socket: Socket) => refuse(new NotAProxy(), socket, false));
     this.#server.on('clientError', (error: Error, socket: Socket) =>
       refuse(error, socket, this.#answering.has(socket)),
     );
@@ -179,6 +184,8 @@ export class RegistryServer {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { socket } = request;
+    if (this.#closing.has(socket)) return;
     const entry: Entry = {
       id: `${this.#run}-${(++this.#requests).toString(36)}`,
       began: this.#clock.monotonic(),
@@ -190,7 +197,6 @@ export class RegistryServer {
       sent: { bytes: 0 },
     };
     const leaving = new AbortController();
-    const { socket } = request;
     this.#answering.set(socket, (this.#answering.get(socket) ?? 0) + 1);
     let reply: Reply | undefined;
     response.once('close', () => {
@@ -202,11 +208,14 @@ export class RegistryServer {
       this.#logLine(request, response, entry, reply);
     });
     response.setHeader('X-Request-Id', entry.id);
-    // What follows a body that nobody reads could be taken for the next request.
-    if (request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0) {
+    // What follows a body that nobody reads, or a change of protocol that never was, is not looked at.
+    const ambiguous = request.httpVersion === '1.1' && hostsIn(request) !== 1;
+    if (ambiguous || hasBody(request) || request.headers.upgrade !== undefined) {
       response.setHeader('Connection', 'close');
+      this.#closing.add(socket);
     }
     try {
+      if (ambiguous) throw new AppError('REQUEST_INVALID', 'a request has one Host header');
       reply = await this.#reply(request, entry, leaving.signal);
       await this.#write(response, reply, entry.sent);
     } catch (error) {
@@ -358,6 +367,12 @@ export class RegistryServer {
     for (const socket of open) if (socket.remotePort === remotePort) refuse(error, socket, false);
   }
 }
+
+const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+
+const hostsIn = ({ rawHeaders }: IncomingMessage): number =>
+  rawHeaders.filter((name, i) => i % 2 === 0 && /^host$/i.test(name)).length;
 
 function common(response: ServerResponse, status: string): void {
   response.setHeader('Docker-Distribution-Api-Version', 'registry/2.0');
