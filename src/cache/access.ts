@@ -35,7 +35,7 @@ export class Access {
     this.#signal = parts.signal;
   }
 
-  /** Throws what upstream's failure was when it had to be asked and there is nothing to go by without its answer. */
+  /** Throws DENIED, or what upstream's failure was when it had to be asked and there is nothing to go by without its answer. */
   async check(
     entry: UpstreamEntry,
     repository: Repository,
@@ -66,7 +66,11 @@ export class Access {
     const key = `${repository.upstream} ${repository.name} ${digest}`;
     return abortable(
       this.#asking.run(key, async () => {
-        const had = await askOnce(ask, this.#signal);
+        const had = await ask(this.#signal).catch(async (error: unknown) => {
+          // An answer, too: no. Passed on as it is, as it would be for what nobody has here.
+          if (isAppError(error, 'DENIED')) await this.#catalog.revokeLink(repository, digest);
+          throw error;
+        });
         if (had) await this.#catalog.grantLink(repository, digest, this.#clock.now(), had.mediaType);
         else await this.#catalog.revokeLink(repository, digest);
         return had !== undefined;
@@ -88,15 +92,5 @@ export class Access {
   async #mayBeLinked(repository: Repository, digest: Digest): Promise<boolean> {
     const record = await this.#catalog.blob(digest);
     return record?.via.some((via) => via.upstream === repository.upstream || via.public) ?? false;
-  }
-}
-
-async function askOnce(ask: Ask, signal: AbortSignal): Promise<Had | undefined> {
-  try {
-    return await ask(signal);
-  } catch (error) {
-    // 403 is an answer: no.
-    if (isAppError(error, 'DENIED')) return undefined;
-    throw error;
   }
 }

@@ -98,9 +98,11 @@ export class Manifests {
       ? link.mediaType !== undefined
       : isManifestType((await catalog.blob(digest))?.mediaType ?? '');
     if (isManifest) {
+      // As for one that is not stored: nobody is told by the difference that it is.
+      if (!link) this.#requireNotMissing(repository, digest);
       const ask: Ask = (until) => entry.upstream.resolve(repository.name, digest, { signal: until });
       const verdict = await this.#parts.access.check(entry, repository, digest, ask, signal);
-      if (verdict === 'refused') throw unknownManifest(digest);
+      if (verdict === 'refused') throw this.#missed(entry, repository, digest, unknownManifest(digest));
       if (verdict !== 'unstored') {
         const stored = await this.#stored(repository, digest, verdict);
         if (stored) {
@@ -165,10 +167,8 @@ export class Manifests {
     want: Want,
     signal: AbortSignal,
   ): Promise<ManifestAnswer> {
-    const { clock } = this.#parts;
+    this.#requireNotMissing(repository, reference);
     const key = tagKey(repository, reference);
-    const missing = this.#missing.get(key);
-    if (missing && clock.now() < missing.until) throw missing.error;
     try {
       const call = () =>
         want === 'headers' || !isDigest(reference)
@@ -178,12 +178,22 @@ export class Manifests {
       const answer = await abortable(this.#calls.run(`${want} ${key}`, call), signal);
       return joined && answer.answered === MISS ? { ...answer, answered: COLLAPSED } : answer;
     } catch (error) {
-      if (isAppError(error, 'MANIFEST_UNKNOWN') && entry.policy.negativeTtl > 0) {
-        const remembered = new NegativeAnswer(error.message);
-        this.#missing.set(key, { until: clock.now() + entry.policy.negativeTtl, error: remembered });
-      }
-      throw error;
+      throw isAppError(error, 'MANIFEST_UNKNOWN') ? this.#missed(entry, repository, reference, error) : error;
     }
+  }
+
+  /** Throws what was answered a moment ago. */
+  #requireNotMissing(repository: Repository, reference: TagOrDigest): void {
+    const missing = this.#missing.get(tagKey(repository, reference));
+    if (missing && this.#parts.clock.now() < missing.until) throw missing.error;
+  }
+
+  /** Remembers the answer for those who ask again. */
+  #missed({ policy }: UpstreamEntry, repository: Repository, reference: TagOrDigest, error: AppError): AppError {
+    const until = this.#parts.clock.now() + policy.negativeTtl;
+    if (policy.negativeTtl > 0)
+      this.#missing.set(tagKey(repository, reference), { until, error: new NegativeAnswer(error.message) });
+    return error;
   }
 
   /** Asks by HEAD first when that may save a download: the tag is known, or only headers are wanted. */

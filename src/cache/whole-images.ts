@@ -6,6 +6,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Catalog } from '../catalog/catalog.js';
 import { Semaphore } from '../lib/async.js';
+import { isAppError } from '../lib/errors.js';
 import type { Logger } from '../lib/log.js';
 import type { Descriptor, Repository } from '../oci/descriptor.js';
 import { isManifestType } from '../oci/media-types.js';
@@ -46,7 +47,7 @@ export class WholeImages {
       this.#slots
         .run(() => this.#linkOne(entry, repository, child))
         .catch((error: unknown) => {
-          if (!isNoAnswer(error) && !this.#signal.aborted)
+          if (!isNoAnswer(error) && !isAppError(error, 'DENIED') && !this.#signal.aborted)
             this.#log.warn({ digest: child.digest, err: error }, 'child not linked');
         })
         .finally(() => this.#waiting.delete(key));
