@@ -61,6 +61,19 @@ describe('the documents', () => {
     assert.deepEqual(broken, []);
   });
 
+  it('name the tests of each threat, and those exist', () => {
+    const rows = read('docs/security.md').match(/^\| (?!Threat|---).+ \|$/gm) ?? [];
+    assert.ok(rows.length >= 20);
+    for (const row of rows) {
+      const tests = [...row.matchAll(/`(test\/[\w/.-]+)`/g)].map(([, name = '']) => name);
+      assert.ok(tests.length > 0, row);
+      assert.deepEqual(
+        tests.filter((name) => !existsSync(join(ROOT, name))),
+        [],
+      );
+    }
+  });
+
   it('name source files that exist', () => {
     const sources = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' });
     const named = [...read('docs/architecture.md').matchAll(/`([a-z/-]+\.ts)`/g)].map(([, name = '']) => name);
