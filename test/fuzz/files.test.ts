@@ -69,7 +69,7 @@ describe('files', () => {
       '&a [*a]',
       '{__proto__: {x: 1}}',
       'a: &a [1]\nb: *b',
-      `${'['.repeat(2000)}`,
+      '['.repeat(2000),
       '? {a: 1}\n: b',
       '!!binary x',
       '- - - -',

@@ -7,7 +7,8 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { Client, credentials, Metadata } from '@grpc/grpc-js';
+import { inspect } from 'node:util';
+import { Client, compressionAlgorithms, credentials, Metadata } from '@grpc/grpc-js';
 import bcrypt from 'bcryptjs';
 import { contents, ControlClient, garbageCollection, prefetches, statistics, upstreams } from '../../src/cli/client.js';
 import { startCanary } from '../support/canary.js';
@@ -116,7 +117,7 @@ describe('secrets', () => {
           void told.push(
             JSON.stringify(answer, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value)),
           ),
-        (error: Error) => void told.push(JSON.stringify({ ...error, message: error.message })),
+        (error: unknown) => void told.push(inspect(error, { depth: 5 })),
       );
     const collect = async (items: AsyncIterable<unknown>) => {
       const found: unknown[] = [];
@@ -187,9 +188,8 @@ describe('the control plane', () => {
     });
     const call = (path: string, body: Buffer, token?: string) =>
       new Promise<number>((resolve) => {
-        // 2: gzip. What a client is told to send it compresses.
         const client = new Client(daemon.controlAddress, credentials.createInsecure(), {
-          'grpc.default_compression_algorithm': 2,
+          'grpc.default_compression_algorithm': compressionAlgorithms.gzip,
           'grpc.max_send_message_length': -1,
         });
         const metadata = new Metadata();
