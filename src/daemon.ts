@@ -312,8 +312,8 @@ class Upstreams {
     for (const config of configs) {
       const text = JSON.stringify(config);
       const old = this.#open.get(config.name);
-      // A secret prints as `[secret]`, so a new password is noticed only through its file, which is read anew anyway.
-      const same = old?.config === text && config.auth.type === 'anonymous';
+      // A secret prints as `[secret]`: that it has changed cannot be seen.
+      const same = old?.config === text && config.auth.type !== 'basic' && config.auth.type !== 'bearer';
       const upstream = same
         ? old.upstream
         : RegistryUpstream.open({

@@ -26,10 +26,11 @@ export function upstreams(options: SessionOptions, terminal: Terminal): Promise<
   });
 }
 
-/** What a breaker's state means for whoever pulls. */
-function stateOf({ breaker }: Upstream__Output): string {
+/** What it means for whoever pulls. */
+function stateOf({ breaker, credential }: Upstream__Output): string {
   if (breaker === 'BREAKER_STATE_OPEN') return 'failing';
-  return breaker === 'BREAKER_STATE_HALF_OPEN' ? 'trying again' : 'ok';
+  if (breaker === 'BREAKER_STATE_HALF_OPEN') return 'trying again';
+  return credential !== null && credential.failure !== '' ? 'login fails' : 'ok';
 }
 
 function limitLine({ limit, remaining, windowSeconds, seenAt }: RateLimit__Output): string {
@@ -37,9 +38,14 @@ function limitLine({ limit, remaining, windowSeconds, seenAt }: RateLimit__Outpu
   return `${remaining ?? '?'} of ${limit} left${window}, ${ago(seenAt)}`;
 }
 
-const upstreamJson = ({ breaker, rateLimit, ...upstream }: Upstream__Output) => ({
+const upstreamJson = ({ breaker, rateLimit, credential, ...upstream }: Upstream__Output) => ({
   ...upstream,
   breaker: word('BREAKER_STATE', breaker),
+  credential: credential && {
+    about: credential.about,
+    validUntil: credential.validUntil && iso(credential.validUntil),
+    failure: credential.failure === '' ? null : credential.failure,
+  },
   rateLimit: rateLimit && {
     limit: rateLimit.limit,
     remaining: rateLimit.remaining ?? null,

@@ -4,11 +4,13 @@
  */
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { missing, type OptionalPackage } from '../lib/optional-package.js';
 import { Secret } from '../lib/secret.js';
 import { formatImagePattern, parseImagePattern } from '../oci/image-pattern.js';
 import { isHost, normaliseHost } from '../oci/reference.js';
 import { parseListenAddress, parseNetwork, parseTcpAddress } from './addresses.js';
 import { parseSchedule, parseTimezone } from './cron.js';
+import { ecrRegistry } from './ecr.js';
 import { readableFile, secretFile } from './files.js';
 import { presetRealms, presetUrl } from './presets.js';
 import { parseDuration, parseSize } from './quantities.js';
@@ -98,6 +100,11 @@ const repositoryPattern = value((input) => {
   return input;
 });
 
+const awsRegion = value((input) => {
+  if (typeof input === 'string' && /^[a-z]{2,}(-[a-z]+)+-\d+$/.test(input)) return input;
+  throw new Error(`${JSON.stringify(input)} is no region of AWS; expected one such as eu-west-1`);
+});
+
 /** Of a listener. With a CA for clients, they must show a certificate that it signed. */
 const tls = z.strictObject({ certFile: file, keyFile: secretPath, clientCaFile: file.optional() });
 
@@ -113,13 +120,32 @@ const clientAuth = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('basic'), htpasswdFile: file }),
 ]);
 
-/** Known, so that a configuration for them is not called misspelt; refused until the daemon can fetch their credentials. */
-const notYet = <T extends string>(type: T) =>
-  z.looseObject({ type: z.literal(type) }).transform((input, context) => {
-    const message = `type ${type} is not supported by this version; use anonymous or basic`;
-    context.issues.push({ code: 'custom', message, input, path: ['type'] });
-    return z.NEVER;
+/** A secret of an upstream, from one of its two keys. */
+const secretOf = (
+  name: string,
+  value: string | undefined,
+  path: string | undefined,
+  context: z.RefinementCtx,
+): Secret => {
+  const secret = oneSecret(value, path);
+  if (secret instanceof Secret) return secret;
+  const message =
+    secret === 'both' ? `${name} and ${name}File exclude each other` : `${name} or ${name}File is required`;
+  context.issues.push({ code: 'custom', message, input: name });
+  return z.NEVER;
+};
+
+/** The type of an upstream's credential that needs packages which may have been left out. */
+const withPackages = <T extends string>(type: T, ...names: readonly OptionalPackage[]) =>
+  z.literal(type).superRefine((_, context) => {
+    const problem = names.map(missing).find((message) => message !== undefined);
+    if (problem !== undefined) context.addIssue({ code: 'custom', message: `${type} ${problem}` });
   });
+
+const helperName = value((input) => {
+  if (typeof input === 'string' && /^[a-z0-9-]+$/.test(input)) return input;
+  throw new Error(`${JSON.stringify(input)} is no credential helper; expected NAME of docker-credential-NAME`);
+});
 
 const upstreamAuth = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('anonymous') }),
@@ -130,19 +156,43 @@ const upstreamAuth = z.discriminatedUnion('type', [
       password: text.optional(),
       passwordFile: secretPath.optional(),
     })
-    .transform(({ type, username, password, passwordFile }, context) => {
-      const secret = oneSecret(password, passwordFile);
-      if (secret instanceof Secret) return { type, username, password: secret };
-      const message =
-        secret === 'both' ? 'password and passwordFile exclude each other' : 'password or passwordFile is required';
-      context.issues.push({ code: 'custom', message, input: username });
-      return z.NEVER;
-    }),
-  notYet('docker-config'),
-  notYet('ecr'),
-  notYet('gcp'),
-  notYet('acr'),
+    .transform(({ type, username, password, passwordFile }, context) => ({
+      type,
+      username,
+      password: secretOf('password', password, passwordFile, context),
+    })),
+  z
+    .strictObject({ type: z.literal('bearer'), token: text.optional(), tokenFile: secretPath.optional() })
+    .transform(({ type, token, tokenFile }, context) => ({
+      type,
+      token: secretOf('token', token, tokenFile, context),
+    })),
+  z.strictObject({
+    type: z.literal('docker-config'),
+    configFile: secretPath,
+    /** The credential helpers that the file may name. */
+    helpers: z.array(helperName).default([]),
+    helperTimeout: wait.default(parseDuration('10s')),
+  }),
+  z.strictObject({
+    type: withPackages('ecr', '@aws-sdk/client-ecr', '@aws-sdk/client-ecr-public', '@aws-sdk/credential-provider-node'),
+    region: awsRegion.optional(),
+    public: flag.optional(),
+    profile: text.optional(),
+  }),
+  z.strictObject({ type: withPackages('gcp', 'google-auth-library'), keyFile: secretPath.optional() }),
+  z.strictObject({ type: withPackages('acr', '@azure/identity'), clientId: text.optional() }),
 ]);
+
+/** ECR's with its region, which is the only one that depends on where the upstream is. */
+function located(auth: z.output<typeof upstreamAuth>, url: URL, context: z.RefinementCtx) {
+  if (auth.type !== 'ecr') return auth;
+  const { region, public: isPublic } = ecrRegistry(url, auth);
+  if (region !== undefined) return { ...auth, region, public: isPublic };
+  const message = `is required, because ${url.host} does not say it`;
+  context.issues.push({ code: 'custom', message, input: auth, path: ['auth', 'region'] });
+  return z.NEVER;
+}
 
 const upstream = z
   .strictObject({
@@ -181,7 +231,13 @@ const upstream = z
       });
       return z.NEVER;
     }
-    return { ...rest, url, realms: realms ?? presetRealms(url), ...(proxy && { proxy: proxy.href }) };
+    return {
+      ...rest,
+      auth: located(rest.auth, url, context),
+      url,
+      realms: realms ?? presetRealms(url),
+      ...(proxy && { proxy: proxy.href }),
+    };
   });
 
 const image = value((input) => {

@@ -1,9 +1,10 @@
 /** The upstreams service: how each upstream is doing, what its rate limit leaves, and a doctor that looks closer. */
-import type { RateLimit, Upstreams, UpstreamState } from '../cache/doctor/upstream-states.js';
+import type { Credential, RateLimit, Upstreams, UpstreamState } from '../cache/doctor/upstream-states.js';
 import type { Calls } from './calls.js';
 import type { DiagnoseResponse } from './gen/cistern/v1/DiagnoseResponse.js';
 import type { RateLimit as RateLimitMessage } from './gen/cistern/v1/RateLimit.js';
 import type { Upstream as UpstreamMessage } from './gen/cistern/v1/Upstream.js';
+import type { UpstreamCredential as CredentialMessage } from './gen/cistern/v1/UpstreamCredential.js';
 import type { UpstreamsServiceHandlers } from './gen/cistern/v1/UpstreamsService.js';
 import { enumValue, timestampOf } from './values.js';
 
@@ -32,14 +33,21 @@ async function* diagnose(
   }
 }
 
-function upstreamMessage({ rateLimit, breaker, aliases, ...state }: UpstreamState): UpstreamMessage {
+function upstreamMessage({ rateLimit, credential, breaker, aliases, ...state }: UpstreamState): UpstreamMessage {
   return {
     ...state,
     aliases: [...aliases],
     breaker: enumValue('BREAKER_STATE', breaker),
     rateLimit: rateLimit === undefined ? null : rateLimitMessage(rateLimit),
+    credential: credential === undefined ? null : credentialMessage(credential),
   };
 }
+
+const credentialMessage = ({ about, until, failure = '' }: Credential): CredentialMessage => ({
+  about,
+  failure,
+  validUntil: until === undefined ? null : timestampOf(until),
+});
 
 const rateLimitMessage = ({ limit, remaining, window, source = '', seenAt }: RateLimit): RateLimitMessage => ({
   limit,

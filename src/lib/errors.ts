@@ -65,7 +65,7 @@ export const ERRORS = {
   /** The upstream answered 5xx, broke off in the middle of a small answer, or its circuit breaker is open. */
   UPSTREAM_UNAVAILABLE: row(503, 'UNAVAILABLE', 'UNAVAILABLE', 503),
   UPSTREAM_RATE_LIMITED: row(429, 'TOOMANYREQUESTS', 'RESOURCE_EXHAUSTED', 429),
-  /** Our own credential was refused at the token endpoint or by Basic login. */
+  /** Our own credential could not be had, or upstream or its token endpoint refused it. */
   UPSTREAM_CREDENTIALS: row(502, 'UNAVAILABLE', 'FAILED_PRECONDITION', 'none'),
   /** An address, realm or redirect that the guard does not allow: no connection was made. */
   UPSTREAM_FORBIDDEN_ADDRESS: row(502, 'UNAVAILABLE', 'FAILED_PRECONDITION', 'none'),
@@ -147,4 +147,10 @@ export function toAppError(error: unknown): AppError {
 export function systemCode(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined;
   return typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** What an error says, and its causes, in a line. For operators: causes may tell of paths and accounts. */
+export function reasonsOf(error: Error): string {
+  const { message, cause } = error;
+  return cause instanceof Error ? `${message}: ${reasonsOf(cause)}` : message;
 }

@@ -2,6 +2,19 @@
 import { readFileSync, statSync } from 'node:fs';
 import { inspect } from 'node:util';
 
+/**
+ * Differs when the file was written or replaced, also by turning a symbolic link to another one, as Kubernetes does.
+ * Undefined when it cannot be looked at.
+ */
+export function fileVersion(path: string): string | undefined {
+  try {
+    const { ino, ctimeMs, size } = statSync(path);
+    return `${ino} ${ctimeMs} ${size}`;
+  } catch {
+    return undefined;
+  }
+}
+
 export class Secret {
   readonly #read: () => string;
 
@@ -13,14 +26,13 @@ export class Secret {
     return new Secret(() => value);
   }
 
-  /** Read again whenever the file's change time or size differs, so a rotated secret needs no restart. */
+  /** Read again whenever the file is another version, so a rotated secret needs no restart. */
   static fromFile(path: string): Secret {
-    let seen = '';
+    let seen: string | undefined;
     let value = '';
     return new Secret(() => {
-      const { ctimeMs, size } = statSync(path);
-      const version = `${ctimeMs} ${size}`;
-      if (version !== seen) {
+      const version = fileVersion(path);
+      if (version === undefined || version !== seen) {
         value = readFileSync(path, 'utf8').replace(/\r?\n$/, '');
         seen = version;
       }

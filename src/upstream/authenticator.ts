@@ -1,33 +1,35 @@
 /**
  * Logs in to an upstream the way it asks for: not at all, by Basic, or by a Bearer token from the realm it names (docker
  * "Token Authentication Specification"). Tokens are kept for as long as they live and fetched once for all who wait. Our
- * credential goes to the upstream's own host and to the realms it was configured with. If it is refused, that is AppError
- * UPSTREAM_CREDENTIALS, and never a reason to ask anonymously instead; the next request tries again.
+ * credential goes to the upstream's own host and to the realms it was configured with. If there is none to be had, or it is
+ * refused, that is AppError UPSTREAM_CREDENTIALS, and never a reason to ask anonymously instead; the next request tries again.
+ * Its message is for whoever pulls; why it is so is its cause, for operators.
  */
 import { LRUCache } from 'lru-cache';
 import { abortable, SingleFlight } from '../lib/async.js';
 import type { Clock } from '../lib/clock.js';
-import { AppError } from '../lib/errors.js';
+import { AppError, isAppError, reasonsOf } from '../lib/errors.js';
 import type { Logger } from '../lib/log.js';
 import { parseChallenges, type Challenge } from './challenge.js';
-import type { Credential, CredentialSource } from './credentials/credential-source.js';
+import { proofOf, type Credential, type CredentialSource } from './credentials/credential-source.js';
 import { allowedRealm } from './realm.js';
-import { tokenFrom, type Token } from './token.js';
+import { tokenFrom, tokenRequest, type Token } from './token.js';
 import type { SmallAnswer, SmallRequest } from './small-answer.js';
+import type { CredentialState } from './upstream.js';
 
 /** What a request is sent with. */
 export interface Grant {
-  readonly scheme: 'basic' | 'bearer';
+  /** A token that a realm gave, or our credential itself. */
+  readonly kind: 'token' | 'credential';
   readonly header: string;
   /** Made for this very request: asking for another one would give the same. */
   readonly fresh: boolean;
+  readonly credential?: Credential;
 }
 
-interface Login {
-  readonly scheme: 'basic' | 'bearer';
-  readonly realm?: URL;
-  readonly service?: string | undefined;
-}
+type Login =
+  | { readonly kind: 'token'; readonly realm: URL; readonly service: string | undefined }
+  | { readonly kind: 'credential' };
 
 export interface AuthenticatorOptions {
   readonly upstream: string;
@@ -55,7 +57,10 @@ export class Authenticator {
   #pinged = false;
   /** Some registries know one scope for everything (ECR Public), or none at all (Nexus). */
   #commonScope: string | undefined;
+  /** The credential is a token for the registry itself, whatever its challenges say. */
+  #direct = false;
   #loggedAt: number | undefined;
+  #failure: AppError | undefined;
 
   constructor(options: AuthenticatorOptions) {
     this.#options = options;
@@ -65,11 +70,38 @@ export class Authenticator {
     return this.#options.credentials !== undefined;
   }
 
+  /** As of now, without asking; undefined when upstream is asked anonymously. */
+  get credential(): CredentialState | undefined {
+    const { credentials } = this.#options;
+    return (
+      credentials && {
+        about: credentials.about,
+        until: credentials.until,
+        failure: this.#failure && reasonsOf(this.#failure),
+      }
+    );
+  }
+
+  /** Gets the credential and shows it to nobody. Throws UPSTREAM_CREDENTIALS when there is none to be had. */
+  async check(signal: AbortSignal): Promise<CredentialState | undefined> {
+    await this.#credential(signal);
+    return this.credential;
+  }
+
   /** What to send a first request with; undefined for nothing. */
   async grant(repository: string, signal: AbortSignal): Promise<Grant | undefined> {
-    // A registry may answer 404 to strangers and challenge on /v2/ only, so with a credential that is asked first.
-    if (!this.#login && !this.#pinged && this.credentialed) await this.#ping(signal);
+    if (!this.#login && !this.#pinged && this.credentialed) {
+      this.#direct = (await this.#credential(signal))?.kind === 'bearer';
+      if (this.#direct) this.#login = { kind: 'credential' };
+      // A registry may answer 404 to strangers and challenge on /v2/ only, so that is asked first.
+      else await this.#ping(signal);
+    }
     return this.#grantFor(repository, signal);
+  }
+
+  /** Upstream took our credential. */
+  accepted(): void {
+    this.#failure = undefined;
   }
 
   /** What to try after upstream refused `used`; undefined when there is nothing better. */
@@ -83,10 +115,10 @@ export class Authenticator {
     if (challenge) this.#learn(challenge, repository);
     else if (refusal.status === 401 && !this.#login && !this.#pinged) await this.#ping(signal);
 
-    if (used === undefined || used.scheme !== this.#login?.scheme) return this.#grantFor(repository, signal);
+    if (used === undefined || used.kind !== this.#login?.kind) return this.#grantFor(repository, signal);
     if (used.fresh) return undefined;
-    if (used.scheme === 'basic') {
-      this.#options.credentials?.invalidate();
+    if (used.credential) {
+      this.#options.credentials?.invalidate(used.credential);
       const again = await this.#grantFor(repository, signal);
       return again && again.header !== used.header ? { ...again, fresh: true } : undefined;
     }
@@ -104,83 +136,108 @@ export class Authenticator {
     signal: AbortSignal,
   ): Promise<void> {
     const { upstream, url, realms, ask } = this.#options;
-    if (scheme === 'bearer') {
+    const credential = await this.#credential(signal);
+    if (scheme === 'bearer' && credential?.kind !== 'bearer') {
       const realm = allowedRealm(parameters.get('realm') ?? '', { upstream, url, realms });
       const scope = repository === undefined ? '' : `repository:${repository}:pull`;
-      const token = await this.#fetchToken({ scheme, realm, service: parameters.get('service') }, scope, signal);
+      const token = await this.#fetchToken(realm, parameters.get('service'), scope, signal);
       if (!token) throw new AppError('DENIED', `${upstream}: ${realm.host} gives no token without a credential`);
       return;
     }
-    const credential = await this.#credential(signal);
     if (!credential) throw new AppError('DENIED', `${upstream} wants a user name and a password`);
-    const { status } = await ask({ url: baseOf(url), headers: { authorization: basic(credential) }, signal });
+    const { status } = await ask({ url: baseOf(url), headers: { authorization: this.#headerOf(credential) }, signal });
     if (status === 401 || status === 403) throw this.refused(url.host);
+    this.accepted();
   }
 
   /** The error for a credential that upstream does not accept. */
   refused(where: string): AppError {
+    const { upstream, credentials } = this.#options;
+    const message = `${upstream}: our credential was refused by ${where}; it has to be mended in Cistern's "auth" for it`;
+    const cause = credentials && new Error(`it is ${credentials.about}`);
+    return this.#failed(new AppError('UPSTREAM_CREDENTIALS', message, { cause }), 'our credential was refused');
+  }
+
+  #failed(error: AppError, message: string): AppError {
     const { upstream, log, clock } = this.#options;
-    const message = `${upstream}: our credential was refused by ${where}`;
+    this.#failure = error;
     if (this.#loggedAt === undefined || clock.monotonic() - this.#loggedAt >= LOG_EVERY_MS) {
       this.#loggedAt = clock.monotonic();
-      log.error({ upstream, where }, 'our credential was refused');
+      log.error({ upstream, err: error }, message);
     }
-    return new AppError('UPSTREAM_CREDENTIALS', message);
+    return error;
   }
 
   async #grantFor(repository: string, signal: AbortSignal): Promise<Grant | undefined> {
     const login = this.#login;
-    if (login?.scheme === 'basic') {
+    if (!login) return undefined;
+    if (login.kind === 'credential') {
       const credential = await this.#credential(signal);
-      return credential && { scheme: 'basic', header: basic(credential), fresh: false };
+      return credential && { kind: 'credential', header: this.#headerOf(credential), fresh: false, credential };
     }
-    if (!login?.realm) return undefined;
     const scope = this.#scopes.get(repository) ?? this.#commonScope ?? `repository:${repository}:pull`;
     const key = `${login.realm.href} ${login.service ?? ''} ${scope}`;
     const kept = this.#tokens.get(key);
     if (kept && kept.until > this.#options.clock.monotonic())
-      return { scheme: 'bearer', header: bearer(kept), fresh: false };
+      return { kind: 'token', header: bearer(kept), fresh: false };
     // Whoever asked first may leave; the others still want the token, so the fetch has no signal but its own time limits.
     const fetch = this.#fetches.run(key, async () => {
-      const token = await this.#fetchToken(login, scope, new AbortController().signal);
+      const token = await this.#fetchToken(login.realm, login.service, scope, new AbortController().signal);
       if (token) this.#tokens.set(key, token);
       return token;
     });
     const token = await abortable(fetch, signal);
-    return token && { scheme: 'bearer', header: bearer(token), fresh: true };
+    return token && { kind: 'token', header: bearer(token), fresh: true };
   }
 
-  async #fetchToken(login: Login, scope: string, signal: AbortSignal): Promise<Token | undefined> {
-    const { upstream, clock, ask } = this.#options;
-    const url = new URL(login.realm ?? this.#options.url);
-    if (login.service !== undefined) url.searchParams.set('service', login.service);
-    for (const part of scope.split(' ')) if (part !== '') url.searchParams.append('scope', part);
-
+  async #fetchToken(
+    realm: URL,
+    service: string | undefined,
+    scope: string,
+    signal: AbortSignal,
+  ): Promise<Token | undefined> {
+    const { upstream, clock, ask, credentials } = this.#options;
     let credential = await this.#credential(signal);
     for (let again = false; ; again = true) {
       const asked = clock.monotonic();
-      const answer = await ask({ url, headers: credential ? { authorization: basic(credential) } : {}, signal });
-      if (answer.status === 200) return tokenFrom(answer.body, asked, `${upstream}: ${url.host}`);
-      if (answer.status !== 401 && answer.status !== 403) {
-        throw new AppError(
-          'UPSTREAM_INVALID',
-          `${upstream}: the token endpoint at ${url.host} answered ${answer.status}`,
-        );
+      const { status, body } = await ask({ ...tokenRequest(realm, service, scope, credential), signal });
+      if (status === 200) {
+        const token = tokenFrom(body, asked, `${upstream}: ${realm.host}`);
+        if (credential) this.accepted();
+        return token;
+      }
+      // 400 is OAuth's for a refresh token that is not good (RFC 6749, section 5.2).
+      if (status !== 401 && status !== 403 && !(status === 400 && credential?.kind === 'refresh')) {
+        throw new AppError('UPSTREAM_INVALID', `${upstream}: the token endpoint at ${realm.host} answered ${status}`);
       }
       if (!credential) {
-        if (answer.status === 401) return undefined;
-        throw new AppError('DENIED', `${upstream}: ${url.host} gives no token for this repository`);
+        if (status === 401) return undefined;
+        throw new AppError('DENIED', `${upstream}: ${realm.host} gives no token for this repository`);
       }
-      const refused = basic(credential);
-      this.#options.credentials?.invalidate();
+      const refused = proofOf(credential);
+      credentials?.invalidate(credential);
       credential = await this.#credential(signal);
-      if (again || !credential || basic(credential) === refused)
-        throw this.refused(`the token endpoint at ${url.host}`);
+      if (again || !credential || proofOf(credential) === refused)
+        throw this.refused(`the token endpoint at ${realm.host}`);
     }
   }
 
   async #credential(signal: AbortSignal): Promise<Credential | undefined> {
-    return this.#options.credentials?.get(signal);
+    const { upstream, credentials } = this.#options;
+    try {
+      return await credentials?.get(signal);
+    } catch (cause) {
+      if (!isAppError(cause, 'UPSTREAM_CREDENTIALS', 'CONFIG_INVALID')) throw cause;
+      const message = `${upstream}: Cistern has no credential to log in with at present; its log says why`;
+      throw this.#failed(new AppError('UPSTREAM_CREDENTIALS', message, { cause }), 'no credential could be had');
+    }
+  }
+
+  #headerOf(credential: Credential): string {
+    if (credential.kind !== 'refresh') return proofOf(credential);
+    const { upstream } = this.#options;
+    const message = `${upstream} wants a user name and a password, and Cistern was given an identity token for it`;
+    throw this.#failed(new AppError('UPSTREAM_CREDENTIALS', message), 'our credential is of the wrong kind');
   }
 
   async #ping(signal: AbortSignal): Promise<void> {
@@ -206,13 +263,14 @@ export class Authenticator {
 
   /** `repository` is undefined when the challenge was /v2/'s, which says nothing of scopes. */
   #learn({ scheme, parameters }: Challenge, repository: string | undefined): void {
+    if (this.#direct) return;
     if (scheme === 'basic') {
-      this.#login = { scheme: 'basic' };
+      this.#login = { kind: 'credential' };
       return;
     }
     const { upstream, url, realms } = this.#options;
     const realm = allowedRealm(parameters.get('realm') ?? '', { upstream, url, realms });
-    this.#login = { scheme: 'bearer', realm, service: parameters.get('service') };
+    this.#login = { kind: 'token', realm, service: parameters.get('service') };
     if (repository === undefined) return;
     const scope = parameters.get('scope') ?? '';
     if (scope.startsWith('repository:')) this.#scopes.set(repository, scope);
@@ -233,8 +291,5 @@ export function baseOf(registry: URL): URL {
   url.pathname = `${url.pathname.replace(/\/$/, '')}/v2/`;
   return url;
 }
-
-const basic = ({ username, password }: Credential): string =>
-  `Basic ${Buffer.from(`${username}:${password}`, 'utf8').toString('base64')}`;
 
 const bearer = (token: Token): string => `Bearer ${token.value}`;

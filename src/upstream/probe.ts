@@ -10,10 +10,12 @@ import { baseOf, type Authenticator } from './authenticator.js';
 import { parseChallenges } from './challenge.js';
 import { allowedRealm } from './realm.js';
 import type { RegistryClient } from './registry-client.js';
-import type { UpstreamStatus } from './upstream.js';
+import type { CredentialState, UpstreamStatus } from './upstream.js';
 
-/** Each field is undefined when what comes before it made it pointless to ask. */
+/** Each later field is undefined when what comes before it made it pointless to ask. */
 export interface Probe {
+  /** What it is logged in to with, once that is at hand; undefined when it is asked anonymously. */
+  readonly credential: CredentialState | AppError | undefined;
   /** What GET /v2/ was answered with and after how many milliseconds, or why there was no answer. */
   readonly reached: { readonly status: number; readonly after: number } | AppError;
   readonly wants?: 'nothing' | 'basic' | 'bearer' | 'unknown';
@@ -56,25 +58,26 @@ export interface ProbeParts {
 
 export async function probe(parts: ProbeParts, repository: string | undefined, signal: AbortSignal): Promise<Probe> {
   const { name: upstream, url, realms, client, authenticator, clock } = parts;
+  const credential = await settled(() => authenticator.check(signal), signal);
   const began = clock.monotonic();
   const answer = await settled(() => client.ask({ url: baseOf(url), headers: {}, signal }), signal);
-  if (!('status' in answer)) return { reached: answer };
+  if (!('status' in answer)) return { credential, reached: answer };
   const reached = { status: answer.status, after: Math.round(clock.monotonic() - began) };
-  if (answer.status !== 401) return { reached, wants: answer.status === 200 ? 'nothing' : 'unknown' };
+  if (answer.status !== 401) return { credential, reached, wants: answer.status === 200 ? 'nothing' : 'unknown' };
 
   const challenges = parseChallenges(answer.challenges);
   const challenge =
     challenges.find(({ scheme, parameters }) => scheme === 'bearer' && parameters.has('realm')) ??
     challenges.find(({ scheme }) => scheme === 'basic');
-  if (!challenge) return { reached, wants: 'unknown' };
+  if (!challenge) return { credential, reached, wants: 'unknown' };
   const logIn = () =>
     settled(() => authenticator.rehearse(challenge, repository, signal).then(() => 'accepted' as const), signal);
-  if (challenge.scheme === 'basic') return { reached, wants: 'basic', login: await logIn() };
+  if (challenge.scheme === 'basic') return { credential, reached, wants: 'basic', login: await logIn() };
 
   const text = challenge.parameters.get('realm') ?? '';
   const realm = await settled(() => allowedRealm(text, { upstream, url, realms }).host, signal);
-  if (typeof realm !== 'string') return { reached, wants: 'bearer', realm };
-  return { reached, wants: 'bearer', realm, login: await logIn() };
+  if (typeof realm !== 'string') return { credential, reached, wants: 'bearer', realm };
+  return { credential, reached, wants: 'bearer', realm, login: await logIn() };
 }
 
 export async function honoursRange(

@@ -7,9 +7,10 @@ import { AppError } from '../lib/errors.js';
 import { failureOf, requirePlain } from './answers.js';
 import type { Authenticator, Grant } from './authenticator.js';
 import type { Breaker } from './breaker.js';
+import { parseChallenges } from './challenge.js';
 import { rateLimitOf, type RateLimit } from './rate-limit.js';
 import { readAll, type SmallAnswer, type SmallRequest } from './small-answer.js';
-import type { HttpResponse, Lane, Transport } from './transport.js';
+import type { HttpRequest, HttpResponse, Lane, Transport } from './transport.js';
 
 export interface RegistryRequest {
   readonly method: 'GET' | 'HEAD';
@@ -55,9 +56,16 @@ export class RegistryClient {
   }
 
   /** Asks with no login and follows nothing; for token endpoints and /v2/. Throws on 429 and 5xx. */
-  async ask({ url, headers, signal }: SmallRequest): Promise<SmallAnswer> {
+  async ask({ url, headers, form, signal }: SmallRequest): Promise<SmallAnswer> {
     const { upstream, clock } = this.#options;
-    const response = await this.#send('GET', url, headers, 'metadata', signal);
+    const question = form
+      ? {
+          method: 'POST' as const,
+          headers: { ...headers, 'content-type': 'application/x-www-form-urlencoded' },
+          body: new URLSearchParams(form).toString(),
+        }
+      : { method: 'GET' as const, headers };
+    const response = await this.#send({ ...question, url, lane: 'metadata', signal });
     if (response.status === 429 || response.status >= 500) {
       response.discard();
       throw failureOf(response, upstream, clock.now());
@@ -79,13 +87,17 @@ export class RegistryClient {
       const { response, hops } = await this.#resolve(request, grant);
       const { status } = response;
       const challenges = response.headers('www-authenticate');
-      if (hops > 0 || !isRefusal(status, grant, challenges)) return response;
+      if (hops > 0 || !isRefusal(status, grant, challenges)) {
+        if (grant?.kind === 'credential' && status < 400) authenticator.accepted();
+        return response;
+      }
       const next =
         login < MOST_LOGINS
           ? await authenticator.after({ status, challenges }, grant, repository, signal).catch(giveUp(response))
           : undefined;
       if (next === undefined) {
-        if (status !== 401 || !authenticator.credentialed || grant?.scheme === 'bearer') return response;
+        if (status !== 401 || !authenticator.credentialed || grant?.kind === 'token' || isTooNarrow(challenges))
+          return response;
         response.discard();
         throw authenticator.refused(response.url.host);
       }
@@ -110,7 +122,8 @@ export class RegistryClient {
     let headers = grant ? { ...plain, authorization: grant.header } : plain;
     let url = start;
     for (let hops = 0; hops <= MOST_REDIRECTS; hops++) {
-      const response = await this.#send(request.method, url, headers, request.lane, request.signal);
+      const { method, lane, signal } = request;
+      const response = await this.#send({ method, url, headers, lane, signal });
       if (hops === 0) this.#rateLimit = rateLimitOf(response, clock.now()) ?? this.#rateLimit;
       if (!REDIRECTS.has(response.status)) {
         if (response.status < 300) requirePlainOrDestroy(response, upstream);
@@ -124,15 +137,9 @@ export class RegistryClient {
     throw new AppError('UPSTREAM_INVALID', `${upstream}: more than ${MOST_REDIRECTS} redirects`);
   }
 
-  #send(
-    method: 'GET' | 'HEAD',
-    url: URL,
-    headers: Readonly<Record<string, string>>,
-    lane: Lane,
-    signal: AbortSignal,
-  ): Promise<HttpResponse> {
+  #send(request: HttpRequest): Promise<HttpResponse> {
     const { transport, breaker } = this.#options;
-    return breaker.run(() => transport.send({ method, url, headers, lane, signal }));
+    return breaker.run(() => transport.send(request));
   }
 
   #urlOf({ repository, path }: RegistryRequest): URL {
@@ -145,8 +152,12 @@ export class RegistryClient {
 function isRefusal(status: number, grant: Grant | undefined, challenges: readonly string[]): boolean {
   if (status === 401) return true;
   if (!grant || grant.fresh || challenges.length > 0) return false;
-  return (status === 400 && grant.scheme === 'bearer') || (status === 403 && grant.scheme === 'basic');
+  return (status === 400 && grant.kind === 'token') || (status === 403 && grant.kind === 'credential');
 }
+
+/** The login is good, but not for this: Docker's way of not saying whether there is such a repository. */
+const isTooNarrow = (challenges: readonly string[]): boolean =>
+  parseChallenges(challenges).some(({ parameters }) => parameters.get('error') === 'insufficient_scope');
 
 function targetOf(response: HttpResponse, start: URL, upstream: string): URL {
   const location = response.header('location') ?? '';

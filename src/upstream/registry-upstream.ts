@@ -5,7 +5,6 @@
 import type { Clock } from '../lib/clock.js';
 import { AppError } from '../lib/errors.js';
 import type { Logger } from '../lib/log.js';
-import type { Secret } from '../lib/secret.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { digestAlgorithm, digestOf, isDigest, type Digest } from '../oci/digest.js';
 import { MAX_MANIFEST_BYTES, sniffManifest } from '../oci/manifest.js';
@@ -16,8 +15,7 @@ import { contentTypeOf, failureOf, isAbsent, lengthOf } from './answers.js';
 import { Authenticator } from './authenticator.js';
 import { BlobBody } from './blob-body.js';
 import { Breaker } from './breaker.js';
-import { basicCredentials } from './credentials/basic.js';
-import type { CredentialSource } from './credentials/credential-source.js';
+import { openCredentials, type UpstreamAuth } from './credentials/open.js';
 import { linkSignals, withinTime } from './deadline.js';
 import { listReferrers, listTags, referrersTag, type ListCall } from './list-calls.js';
 import { referrersFrom } from './listings.js';
@@ -26,7 +24,7 @@ import { ProxyChoice, type Environment } from './proxy.js';
 import { RegistryClient } from './registry-client.js';
 import { withRetries } from './retries.js';
 import { Slots } from './slots.js';
-import { readAll } from './small-answer.js';
+import { readAll, type SmallRequest } from './small-answer.js';
 import { Transport, type HttpResponse, type TlsOptions } from './transport.js';
 import type {
   BlobCall,
@@ -41,9 +39,6 @@ import type {
   UpstreamStatus,
 } from './upstream.js';
 
-export type UpstreamAuth =
-  { readonly type: 'anonymous' } | { readonly type: 'basic'; readonly username: string; readonly password: Secret };
-
 export interface UpstreamOptions {
   readonly name: string;
   readonly url: URL | string;
@@ -51,7 +46,7 @@ export interface UpstreamOptions {
   readonly tls?: TlsOptions | undefined;
   /** Outbound proxy; without it `env` decides. */
   readonly proxy?: string | undefined;
-  /** Read for HTTPS_PROXY, HTTP_PROXY and NO_PROXY. */
+  /** Read for HTTPS_PROXY, HTTP_PROXY, NO_PROXY and GOOGLE_APPLICATION_CREDENTIALS. */
   readonly env?: Environment | undefined;
   /** `host` or `host:port`, besides its own, that may be asked for tokens. */
   readonly realms: readonly string[];
@@ -122,16 +117,9 @@ export class RegistryUpstream implements Upstream, WatchedUpstream {
     const transport = Transport.open({ ...options, upstream: name, hostname: url.hostname, tls, proxies, guard });
     const breaker = new Breaker({ upstream: name, log, openFor: options.breakerOpenFor });
     const client = new RegistryClient({ upstream: name, url, transport, breaker, clock });
-    const credentials = credentialsOf(options.auth);
-    const authenticator = new Authenticator({
-      upstream: name,
-      url,
-      realms,
-      credentials,
-      ask: (request) => client.ask(request),
-      clock,
-      log,
-    });
+    const ask = (request: SmallRequest) => client.ask(request);
+    const credentials = openCredentials(options.auth, { upstream: name, url, env: options.env ?? {}, ask, clock, log });
+    const authenticator = new Authenticator({ upstream: name, url, realms, credentials, ask, clock, log });
     const isPublic = !credentials && tls.certFile === undefined && guard.publicOnly && !proxies.any;
     return new RegistryUpstream(options, url, { client, authenticator, transport, breaker, public: isPublic });
   }
@@ -146,7 +134,8 @@ export class RegistryUpstream implements Upstream, WatchedUpstream {
   }
 
   status(): UpstreamStatus {
-    return { breaker: this.#parts.breaker.state, rateLimit: this.#parts.client.rateLimit };
+    const { breaker, client, authenticator } = this.#parts;
+    return { breaker: breaker.state, rateLimit: client.rateLimit, credential: authenticator.credential };
   }
 
   bodies(): Bodies {
@@ -336,15 +325,6 @@ function describedBy(head: HttpResponse, reference: TagOrDigest): Descriptor | u
 function rangeHeader(offset: number, end: number | undefined): Readonly<Record<string, string>> {
   if (offset === 0 && end === undefined) return {};
   return { range: `bytes=${offset}-${end === undefined ? '' : end - 1}` };
-}
-
-function credentialsOf(auth: UpstreamAuth): CredentialSource | undefined {
-  switch (auth.type) {
-    case 'anonymous':
-      return undefined;
-    case 'basic':
-      return basicCredentials(auth.username, auth.password);
-  }
 }
 
 function parseUrl({ name, url }: UpstreamOptions): URL {

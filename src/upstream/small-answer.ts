@@ -5,6 +5,8 @@ import type { HttpResponse } from './transport.js';
 export interface SmallRequest {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
+  /** Makes it a POST of these fields. */
+  readonly form?: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
 }
 

@@ -19,9 +19,10 @@ import type { ProxyChoice } from './proxy.js';
 export type Lane = 'metadata' | 'body';
 
 export interface HttpRequest {
-  readonly method: 'GET' | 'HEAD';
+  readonly method: 'GET' | 'HEAD' | 'POST';
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
   readonly lane: Lane;
   /** Ends the request, and the reading of its body. */
   readonly signal: AbortSignal;
@@ -150,6 +151,7 @@ export class Transport {
         path: request.url.pathname + request.url.search,
         method: request.method,
         headers: { 'accept-encoding': 'identity', 'user-agent': 'cistern', ...request.headers },
+        body: request.body ?? null,
         signal: end.signal,
         // Ours are exact and follow our clock.
         headersTimeout: 0,

@@ -80,6 +80,18 @@ export interface UpstreamStatus {
   readonly breaker: BreakerState;
   /** As the last answer's headers told; undefined when none ever did. */
   readonly rateLimit: RateLimit | undefined;
+  /** Undefined when it is asked anonymously. */
+  readonly credential: CredentialState | undefined;
+}
+
+/** What upstream is logged in to with. */
+export interface CredentialState {
+  /** In a few words and without a secret: `user alice`. */
+  readonly about: string;
+  /** When the one in use ends, in milliseconds since the epoch; undefined when it does not, or none was needed yet. */
+  readonly until: number | undefined;
+  /** Why logging in failed when it was last tried; undefined when it did not. */
+  readonly failure: string | undefined;
 }
 
 export interface Upstream {

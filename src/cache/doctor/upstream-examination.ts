@@ -1,6 +1,6 @@
 /** The doctor's look at one upstream: does it answer, may its token realm be asked, is our login good, does it do ranges. */
 import type { Catalog } from '../../catalog/catalog.js';
-import { AppError, toAppError, type ErrorCode } from '../../lib/errors.js';
+import { AppError, reasonsOf, toAppError, type ErrorCode } from '../../lib/errors.js';
 import type { Repository } from '../../oci/descriptor.js';
 import type { Digest } from '../../oci/digest.js';
 import { isManifestType } from '../../oci/media-types.js';
@@ -28,6 +28,7 @@ export async function* examine(
   });
   const sample = await sampleOf(upstream.name, catalog).catch(() => undefined);
   const probe = await upstream.probe(sample?.repository.name, signal);
+  yield finding('credential', credential(probe));
   yield finding('reachable', reachable(probe, upstream.url));
   yield finding('realm', realm(probe));
   yield finding('auth', auth(probe, upstream.credentialed));
@@ -36,6 +37,16 @@ export async function* examine(
 }
 
 const unreached: Found = { result: 'skipped', message: 'it cannot be reached' };
+
+function credential({ credential: had }: Probe): Found {
+  if (had instanceof AppError) return failure(had);
+  if (had === undefined) return { result: 'skipped', message: 'it is asked anonymously' };
+  const { about, until } = had;
+  return {
+    result: 'ok',
+    message: until === undefined ? about : `${about}, good until ${new Date(until).toISOString()}`,
+  };
+}
 
 function reachable({ reached }: Probe, url: string): Found {
   if (reached instanceof AppError) return failure(reached);
@@ -54,8 +65,9 @@ function realm(probe: Probe): Found {
   return { result: 'ok', message: `tokens come from ${probe.realm}` };
 }
 
-function auth({ reached, wants, realm: asked, login }: Probe, credentialed: boolean): Found {
+function auth({ credential: had, reached, wants, realm: asked, login }: Probe, credentialed: boolean): Found {
   if (reached instanceof AppError) return unreached;
+  if (had instanceof AppError) return { result: 'skipped', message: 'there is no credential to log in with' };
   if (wants === 'nothing') return { result: 'ok', message: 'it wants no login' };
   if (asked instanceof AppError) return { result: 'skipped', message: 'its token realm may not be asked' };
   if (login instanceof AppError) return failure(login);
@@ -102,14 +114,15 @@ const ADVICE: Partial<Record<ErrorCode, string>> = {
   UPSTREAM_TIMEOUT: 'look at the network between here and there, or raise connectTimeout and responseTimeout',
   UPSTREAM_UNAVAILABLE: 'it is ill, or kept failing and is left alone for some seconds: try again',
   UPSTREAM_RATE_LIMITED: 'it has had enough of us: wait, or log in with "auth"',
-  UPSTREAM_CREDENTIALS: 'look at username and passwordFile of its "auth"',
+  UPSTREAM_CREDENTIALS: 'look at its "auth", and at what that names: no restart is needed once it is mended',
   UPSTREAM_FORBIDDEN_ADDRESS: 'if it is meant to have that address, add the network to its "allowNetworks"',
   DENIED: 'configure "auth" for it, or look at what the account may pull',
 };
 
 const failure = (error: AppError): Found => ({
   result: 'failed',
-  message: error.message,
+  // The causes are for operators, and so is this.
+  message: error.code === 'UPSTREAM_CREDENTIALS' ? reasonsOf(error) : error.message,
   advice: ADVICE[error.code] ?? 'look at its url: what answers there is no registry as we know them',
 });
 

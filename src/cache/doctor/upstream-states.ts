@@ -12,6 +12,15 @@ export interface RateLimit {
   readonly seenAt: number;
 }
 
+export interface Credential {
+  /** In a few words and without a secret: `user alice`. */
+  readonly about: string;
+  /** Milliseconds since the epoch; undefined when it has no end, or none was needed yet. */
+  readonly until?: number | undefined;
+  /** Why logging in failed when it was last tried. */
+  readonly failure?: string | undefined;
+}
+
 export interface UpstreamState {
   readonly name: string;
   /** Without user and query. */
@@ -20,6 +29,7 @@ export interface UpstreamState {
   readonly default: boolean;
   /** Whether it is asked with credentials of ours. */
   readonly credentialed: boolean;
+  readonly credential?: Credential | undefined;
   /** `open`: it kept failing and is left alone for a while. */
   readonly breaker: 'closed' | 'open' | 'half-open';
   readonly rateLimit?: RateLimit | undefined;
@@ -58,7 +68,7 @@ export interface ConfiguredUpstream {
 
 export function stateOf({ upstream, aliases, default: isDefault }: ConfiguredUpstream): UpstreamState {
   const { name, url, credentialed } = upstream;
-  const { breaker, rateLimit } = upstream.status();
+  const { breaker, rateLimit, credential } = upstream.status();
   const { active, most, waiting } = upstream.bodies();
   return {
     name,
@@ -66,6 +76,7 @@ export function stateOf({ upstream, aliases, default: isDefault }: ConfiguredUps
     aliases,
     default: isDefault,
     credentialed,
+    credential,
     breaker,
     rateLimit,
     activeBodies: active,

@@ -2,6 +2,7 @@
 
 import type { BreakerState as _cistern_v1_BreakerState, BreakerState__Output as _cistern_v1_BreakerState__Output } from '../../cistern/v1/BreakerState.js';
 import type { RateLimit as _cistern_v1_RateLimit, RateLimit__Output as _cistern_v1_RateLimit__Output } from '../../cistern/v1/RateLimit.js';
+import type { UpstreamCredential as _cistern_v1_UpstreamCredential, UpstreamCredential__Output as _cistern_v1_UpstreamCredential__Output } from '../../cistern/v1/UpstreamCredential.js';
 
 export interface Upstream {
   'name'?: (string);
@@ -14,6 +15,7 @@ export interface Upstream {
   'activeBodies'?: (number);
   'maxBodies'?: (number);
   'waitingBodies'?: (number);
+  'credential'?: (_cistern_v1_UpstreamCredential | null);
 }
 
 export interface Upstream__Output {
@@ -27,4 +29,5 @@ export interface Upstream__Output {
   'activeBodies': (number);
   'maxBodies': (number);
   'waitingBodies': (number);
+  'credential': (_cistern_v1_UpstreamCredential__Output | null);
 }
