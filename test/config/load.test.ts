@@ -145,7 +145,6 @@ describe('an upstream', () => {
   for (const [auth, expected] of [
     ['{ type: basic, username: me }', /upstreams\.0\.auth: password or passwordFile is required/],
     ['{ type: basic, password: x }', /upstreams\.0\.auth\.username: is required/],
-    ['{ type: ecr, region: eu-west-1 }', /:1:44 upstreams\.0\.auth\.type: type ecr is not supported by this version/],
     ['{ type: baisc }', /upstreams\.0\.auth\.type: expected .*; did you mean basic\?/],
   ] as const) {
     it(`cannot have auth ${auth}`, () => only(bad(`upstreams: [{ name: ghcr.io, auth: ${auth} }]`), expected));

@@ -353,13 +353,16 @@ describe('upstreams', () => {
       waitingBodies: 0,
     };
     const rateLimit = { limit: 100, remaining: 0, window: 21600, seenAt: 1000 };
+    const credential = { about: 'user alice', until: 5000, failure: 'refused' };
     const { client } = await control(t, {
-      upstreams: { list: () => Promise.resolve([{ ...state, breaker: 'half-open', rateLimit }]) },
+      upstreams: { list: () => Promise.resolve([{ ...state, breaker: 'half-open', rateLimit, credential }]) },
     });
     const { upstreams: told } = await client().ask(upstreams.ListUpstreams, {});
     assert.equal(told[0]?.breaker, 'BREAKER_STATE_HALF_OPEN');
     assert.equal(told[0].rateLimit?.remaining, 0);
     assert.equal(told[0].rateLimit.windowSeconds, 21600);
+    assert.deepEqual([told[0].credential?.about, told[0].credential?.failure], ['user alice', 'refused']);
+    assert.equal(told[0].credential?.validUntil?.seconds, 5);
     assert.deepEqual(told[0].aliases, ['hub']);
   });
 

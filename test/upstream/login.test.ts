@@ -302,10 +302,7 @@ describe('a refused login', () => {
     const auth = { type: 'basic', username: 'alice', password: Secret.fromFile('/nonexistent/password') } as const;
     const { upstream, server } = await login(t, { options: { auth } });
     await assert.rejects(upstream.resolve('a/b', latest, call()), failsWith('UPSTREAM_CREDENTIALS'));
-    assert.deepEqual(
-      server.seen.map(({ url }) => url),
-      ['/v2/'],
-    );
+    assert.equal(server.connections(), 0);
   });
 
   it('where Basic is wanted and there is no credential means that there is nothing for us', async (t) => {

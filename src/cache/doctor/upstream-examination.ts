@@ -28,9 +28,9 @@ export async function* examine(
   });
   const sample = await sampleOf(upstream.name, catalog).catch(() => undefined);
   const probe = await upstream.probe(sample?.repository.name, signal);
-  yield finding('credential', credential(probe));
   yield finding('reachable', reachable(probe, upstream.url));
   yield finding('realm', realm(probe));
+  yield finding('credential', credential(probe));
   yield finding('auth', auth(probe, upstream.credentialed));
   yield finding('range', probe.reached instanceof AppError ? unreached : await range(upstream, sample, signal));
   yield finding('rate-limit', rateLimit(upstream));

@@ -61,6 +61,7 @@ describe('the doctor', () => {
     assert.deepEqual(results(findings, 'up.test'), [
       'reachable: ok',
       'realm: ok',
+      'credential: skipped',
       'auth: ok',
       'range: ok',
       'rate-limit: skipped',
@@ -76,6 +77,7 @@ describe('the doctor', () => {
     const { registry, daemon } = await scene(t);
     assert.deepEqual(results(await diagnosed(daemon), 'up.test').slice(1), [
       'realm: skipped',
+      'credential: skipped',
       'auth: ok',
       'range: skipped',
       'rate-limit: skipped',
@@ -85,6 +87,7 @@ describe('the doctor', () => {
     assert.deepEqual(results(findings, 'up.test'), [
       'reachable: failed',
       'realm: skipped',
+      'credential: skipped',
       'auth: skipped',
       'range: skipped',
       'rate-limit: skipped',
@@ -96,7 +99,8 @@ describe('the doctor', () => {
     const other = await FakeRegistry.start(t);
     const { daemon } = await scene(t, { auth: { type: 'bearer', realm: `${other.url}/token` } });
     const findings = await diagnosed(daemon, 'up.test');
-    assert.deepEqual(results(findings, 'up.test').slice(0, 3), ['reachable: ok', 'realm: failed', 'auth: skipped']);
+    const expected = ['reachable: ok', 'realm: failed', 'credential: skipped', 'auth: skipped'];
+    assert.deepEqual(results(findings, 'up.test').slice(0, 4), expected);
     assert.match(messageOf(findings, 'realm'), /not in "realms".*add that host to "realms"/);
     assert.equal(other.connections, 0);
   });
@@ -114,10 +118,36 @@ describe('the doctor', () => {
       assert.ok(results(await login('right'), 'up.test').includes('auth: ok'));
       const bad = await login('wrong-secret');
       assert.ok(results(bad, 'up.test').includes('auth: failed'));
-      assert.match(messageOf(bad, 'auth'), /passwordFile/);
+      assert.ok(results(bad, 'up.test').includes('credential: ok'));
+      assert.match(messageOf(bad, 'credential'), /^user ci \|/);
+      assert.match(messageOf(bad, 'auth'), /refused by .*: it is user ci \| look at its "auth"/);
       assert.doesNotMatch(JSON.stringify(bad), /wrong-secret"|:wrong-secret/);
     });
   }
+
+  it('says why there is no credential, which clients are not told, and that it is mended', async (t) => {
+    const configFile = join(await temporaryDirectory(t), 'config.json');
+    const save = (auths: object) => writeFile(configFile, JSON.stringify({ auths }), { mode: 0o600 });
+    await save({});
+    const auth = { type: 'docker-config', configFile };
+    const { registry, daemon } = await scene(t, { auth: { type: 'basic', users: { ci: 'right' } } }, { auth });
+    const answer = await daemon.manifest('team/app', 'v1');
+    assert.equal(answer.status, 502);
+    assert.match(answer.body.toString(), /UPSTREAM_CREDENTIALS/);
+    assert.match(answer.body.toString(), /up\.test: Cistern has no credential to log in with/);
+    assert.doesNotMatch(answer.body.toString(), /config\.json/);
+    assert.equal(registry.connections, 0, 'never asked anonymously instead');
+    const findings = await diagnosed(daemon);
+    assert.match(messageOf(findings, 'credential'), /config\.json has no entry for 127\.0\.0\.1/);
+    assert.ok(results(findings, 'up.test').includes('auth: skipped'));
+    assert.match((await daemon.upstreams.list())[0]?.credential?.failure ?? '', /has no entry/);
+    assert.equal(daemon.logged('"level":"error"', 'no entry').length, 1);
+
+    await save({ [new URL(registry.url).host]: { username: 'ci', password: 'right' } });
+    assert.equal((await daemon.manifest('team/app', 'v1')).status, 200);
+    assert.ok(results(await diagnosed(daemon), 'up.test').includes('credential: ok'));
+    assert.equal((await daemon.upstreams.list())[0]?.credential?.failure, undefined);
+  });
 
   it('says when an upstream wants a login that is not configured', async (t) => {
     const { daemon } = await scene(t, { auth: { type: 'basic', users: { ci: 'right' } } });
@@ -191,7 +221,14 @@ describe('the list of upstreams', () => {
         { name: 'a.test', url: `${registry.url}/below` },
       ],
     });
-    const rest = { credentialed: false, breaker: 'closed', rateLimit: undefined, activeBodies: 0, waitingBodies: 0 };
+    const rest = {
+      credentialed: false,
+      breaker: 'closed',
+      rateLimit: undefined,
+      credential: undefined,
+      activeBodies: 0,
+      waitingBodies: 0,
+    };
     assert.deepEqual(await daemon.upstreams.list(), [
       { name: 'b.test', url: `${registry.url}/`, aliases: ['bee'], default: true, maxBodies: 2, ...rest },
       { name: 'a.test', url: `${registry.url}/below`, aliases: [], default: false, maxBodies: 16, ...rest },
