@@ -149,5 +149,8 @@ export class Metrics {
     gauge('cistern_upstream_rate_limit_remaining', 'Pulls that upstream said are left.', [], ({ rateLimit }, set) =>
       set(rateLimit?.remaining),
     );
+    gauge('cistern_upstream_held_back', '1 while upstream has us wait after a 429.', [], ({ heldBackUntil }, set) =>
+      set(Number(heldBackUntil !== undefined)),
+    );
   }
 }

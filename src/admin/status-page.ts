@@ -70,13 +70,14 @@ function savedRow([span, tally]: readonly [string, Tally]): readonly string[] {
   ];
 }
 
-const upstreamRow = ({ name, breaker, rateLimit, activeBodies, maxBodies, waitingBodies }: UpstreamState) => [
-  name,
-  breaker,
-  rateLimit?.remaining === undefined ? '–' : `${rateLimit.remaining} of ${rateLimit.limit}`,
-  `${activeBodies} of ${maxBodies}`,
-  String(waitingBodies),
-];
+function upstreamRow({ name, breaker, activeBodies, maxBodies, waitingBodies, ...state }: UpstreamState) {
+  return [name, breaker, rateLimitLeft(state), `${activeBodies} of ${maxBodies}`, String(waitingBodies)];
+}
+
+function rateLimitLeft({ rateLimit, heldBackUntil }: Pick<UpstreamState, 'rateLimit' | 'heldBackUntil'>): string {
+  if (heldBackUntil !== undefined) return 'none, it has us wait';
+  return rateLimit?.remaining === undefined ? '–' : `${rateLimit.remaining} of ${rateLimit.limit}`;
+}
 
 /** All upstreams together. */
 export const overall = (tallies: ReadonlyMap<string, Tally>): Tally => sum(...tallies.values());

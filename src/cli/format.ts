@@ -71,6 +71,12 @@ export function ago(time: Timestamp__Output | null, now = Date.now()): string {
   return unit === undefined ? 'just now' : `${count(Math.floor(seconds / unit[1]), unit[0])} ago`;
 }
 
+/** How long it is until then: `58 s`, `12 min`. */
+export function left(time: Timestamp__Output, now = Date.now()): string {
+  const seconds = Math.max(0, Math.ceil((msOf(time) - now) / 1000));
+  return seconds < 120 ? `${seconds} s` : `${Math.ceil(seconds / 60)} min`;
+}
+
 export const duration = (ms: number): string =>
   ms < 10_000 ? `${(ms / 1000).toFixed(1)} s` : `${Math.round(ms / 1000)} s`;
 

@@ -2,7 +2,7 @@
 import type { RateLimit__Output } from '../control/gen/cistern/v1/RateLimit.js';
 import type { Upstream__Output } from '../control/gen/cistern/v1/Upstream.js';
 import { upstreams as methods } from './client.js';
-import { ago, iso, table, word } from './format.js';
+import { ago, iso, left, table, word } from './format.js';
 import { toJson, type ExitCode, type Terminal } from './output.js';
 import { withDaemon, type SessionOptions } from './session.js';
 
@@ -27,20 +27,23 @@ export function upstreams(options: SessionOptions, terminal: Terminal): Promise<
 }
 
 /** What it means for whoever pulls. */
-function stateOf({ breaker, credential }: Upstream__Output): string {
+function stateOf({ breaker, credential, heldBackUntil }: Upstream__Output): string {
+  if (heldBackUntil !== null) return `has us wait for ${left(heldBackUntil)}`;
   if (breaker === 'BREAKER_STATE_OPEN') return 'failing';
   if (breaker === 'BREAKER_STATE_HALF_OPEN') return 'trying again';
   return credential !== null && credential.failure !== '' ? 'login fails' : 'ok';
 }
 
-function limitLine({ limit, remaining, windowSeconds, seenAt }: RateLimit__Output): string {
+function limitLine({ limit, remaining, windowSeconds, seenAt, resetsAt }: RateLimit__Output): string {
   const window = windowSeconds === undefined ? '' : ` in ${Math.round(windowSeconds / 360) / 10} h`;
-  return `${remaining ?? '?'} of ${limit} left${window}, ${ago(seenAt)}`;
+  const reset = resetsAt === null ? '' : `, all again in ${left(resetsAt)}`;
+  return `${remaining ?? '?'} of ${limit} left${window}${reset}, ${ago(seenAt)}`;
 }
 
-const upstreamJson = ({ breaker, rateLimit, credential, ...upstream }: Upstream__Output) => ({
+const upstreamJson = ({ breaker, rateLimit, credential, heldBackUntil, ...upstream }: Upstream__Output) => ({
   ...upstream,
   breaker: word('BREAKER_STATE', breaker),
+  heldBackUntil: iso(heldBackUntil),
   credential: credential && {
     about: credential.about,
     validUntil: credential.validUntil && iso(credential.validUntil),
@@ -52,5 +55,6 @@ const upstreamJson = ({ breaker, rateLimit, credential, ...upstream }: Upstream_
     windowSeconds: rateLimit.windowSeconds ?? null,
     source: rateLimit.source === '' ? null : rateLimit.source,
     seenAt: iso(rateLimit.seenAt),
+    resetsAt: iso(rateLimit.resetsAt),
   },
 });

@@ -1,5 +1,6 @@
 /** The upstreams service: how each upstream is doing, what its rate limit leaves, and a doctor that looks closer. */
-import type { Credential, RateLimit, Upstreams, UpstreamState } from '../cache/doctor/upstream-states.js';
+import type { Credential, Upstreams, UpstreamState } from '../cache/doctor/upstream-states.js';
+import type { RateLimit } from '../upstream/rate-limit.js';
 import type { Calls } from './calls.js';
 import type { DiagnoseResponse } from './gen/cistern/v1/DiagnoseResponse.js';
 import type { RateLimit as RateLimitMessage } from './gen/cistern/v1/RateLimit.js';
@@ -33,13 +34,15 @@ async function* diagnose(
   }
 }
 
-function upstreamMessage({ rateLimit, credential, breaker, aliases, ...state }: UpstreamState): UpstreamMessage {
+function upstreamMessage(state: UpstreamState): UpstreamMessage {
+  const { rateLimit, heldBackUntil, credential, breaker, aliases, ...rest } = state;
   return {
-    ...state,
+    ...rest,
     aliases: [...aliases],
     breaker: enumValue('BREAKER_STATE', breaker),
     rateLimit: rateLimit === undefined ? null : rateLimitMessage(rateLimit),
     credential: credential === undefined ? null : credentialMessage(credential),
+    heldBackUntil: heldBackUntil === undefined ? null : timestampOf(heldBackUntil),
   };
 }
 
@@ -49,10 +52,18 @@ const credentialMessage = ({ about, until, failure = '' }: Credential): Credenti
   validUntil: until === undefined ? null : timestampOf(until),
 });
 
-const rateLimitMessage = ({ limit, remaining, window, source = '', seenAt }: RateLimit): RateLimitMessage => ({
+const rateLimitMessage = ({
+  limit,
+  remaining,
+  window,
+  resetsAt,
+  source = '',
+  seenAt,
+}: RateLimit): RateLimitMessage => ({
   limit,
   source,
   seenAt: timestampOf(seenAt),
+  resetsAt: resetsAt === undefined ? null : timestampOf(resetsAt),
   ...(remaining !== undefined && { remaining }),
   ...(window !== undefined && { windowSeconds: window }),
 });

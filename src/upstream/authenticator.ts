@@ -111,6 +111,7 @@ export class Authenticator {
     repository: string,
     signal: AbortSignal,
   ): Promise<Grant | undefined> {
+    const { url } = this.#options;
     const challenge = this.#choose(refusal.challenges);
     if (challenge) this.#learn(challenge, repository);
     else if (refusal.status === 401 && !this.#login && !this.#pinged) await this.#ping(signal);
@@ -120,7 +121,14 @@ export class Authenticator {
     if (used.credential) {
       this.#options.credentials?.invalidate(used.credential);
       const again = await this.#grantFor(repository, signal);
-      return again && again.header !== used.header ? { ...again, fresh: true } : undefined;
+      if (again && again.header !== used.header) return { ...again, fresh: true };
+      // ECR says 403 to an expired password and to a repository that the account may not pull.
+      if (
+        refusal.status === 403 &&
+        !(await this.#opens({ url: baseOf(url), headers: { authorization: used.header } }, signal))
+      )
+        throw this.refused(url.host);
+      return undefined;
     }
     for (const [key, token] of this.#tokens.entries()) if (bearer(token) === used.header) this.#tokens.delete(key);
     return this.#grantFor(repository, signal);
@@ -135,7 +143,7 @@ export class Authenticator {
     repository: string | undefined,
     signal: AbortSignal,
   ): Promise<void> {
-    const { upstream, url, realms, ask } = this.#options;
+    const { upstream, url, realms } = this.#options;
     const credential = await this.#credential(signal);
     if (scheme === 'bearer' && credential?.kind !== 'bearer') {
       const realm = allowedRealm(parameters.get('realm') ?? '', { upstream, url, realms });
@@ -145,8 +153,8 @@ export class Authenticator {
       return;
     }
     if (!credential) throw new AppError('DENIED', `${upstream} wants a user name and a password`);
-    const { status } = await ask({ url: baseOf(url), headers: { authorization: this.#headerOf(credential) }, signal });
-    if (status === 401 || status === 403) throw this.refused(url.host);
+    const login = { url: baseOf(url), headers: { authorization: this.#headerOf(credential) } };
+    if (!(await this.#opens(login, signal))) throw this.refused(url.host);
     this.accepted();
   }
 
@@ -214,12 +222,23 @@ export class Authenticator {
         if (status === 401) return undefined;
         throw new AppError('DENIED', `${upstream}: ${realm.host} gives no token for this repository`);
       }
-      const refused = proofOf(credential);
+      const refused = credential;
       credentials?.invalidate(credential);
       credential = await this.#credential(signal);
-      if (again || !credential || proofOf(credential) === refused)
-        throw this.refused(`the token endpoint at ${realm.host}`);
+      if (again || !credential || proofOf(credential) === proofOf(refused)) {
+        // GitLab and GHCR say 403 to a wrong password, and to a good one for a repository that it does not open.
+        if (scope === '' || !(await this.#opens(tokenRequest(realm, service, '', refused), signal)))
+          throw this.refused(`the token endpoint at ${realm.host}`);
+        throw new AppError('DENIED', `${upstream}: ${realm.host} gives our credential no token for this repository`);
+      }
     }
+  }
+
+  /** Whether a credential is accepted where nothing in particular is asked for. */
+  async #opens(request: Omit<SmallRequest, 'signal'>, signal: AbortSignal): Promise<boolean> {
+    const { status } = await this.#options.ask({ ...request, signal });
+    // 400 is what OAuth says to a refresh token that is not good.
+    return status !== 401 && status !== 403 && !(status === 400 && request.form);
   }
 
   async #credential(signal: AbortSignal): Promise<Credential | undefined> {

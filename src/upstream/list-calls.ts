@@ -76,8 +76,11 @@ export async function listReferrers(
     const response = await get(`referrers/${digest}${query}`, OCI_INDEX);
     if (response.status !== 200 || contentTypeOf(response) !== OCI_INDEX) {
       response.discard();
+      // GHCR leads those who ask to a web page instead, which may be busy or want a login.
+      const strayed = !/\/referrers\/[^/]+$/.test(response.url.pathname);
+      const none = strayed || response.status === 200 || NO_REFERRERS_API.has(response.status);
+      if (page === 0 && none) return undefined;
       if (response.status === 401) return [];
-      if (page === 0 && (response.status === 200 || NO_REFERRERS_API.has(response.status))) return undefined;
       throw failure(response);
     }
     found.push(...referrersFrom(await readAll(response, MOST_LIST_BYTES), where));

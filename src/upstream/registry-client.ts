@@ -8,6 +8,7 @@ import { failureOf, requirePlain } from './answers.js';
 import type { Authenticator, Grant } from './authenticator.js';
 import type { Breaker } from './breaker.js';
 import { parseChallenges } from './challenge.js';
+import { HeldBack, kindOf } from './held-back.js';
 import { rateLimitOf, type RateLimit } from './rate-limit.js';
 import { readAll, type SmallAnswer, type SmallRequest } from './small-answer.js';
 import type { HttpRequest, HttpResponse, Lane, Transport } from './transport.js';
@@ -44,10 +45,17 @@ interface Followed {
 
 export class RegistryClient {
   readonly #options: RegistryClientOptions;
+  readonly #held: HeldBack;
   #rateLimit: RateLimit | undefined;
 
   constructor(options: RegistryClientOptions) {
     this.#options = options;
+    this.#held = new HeldBack(options.upstream, options.clock);
+  }
+
+  /** Until when it had us wait, in milliseconds since the epoch; undefined when it has not. */
+  get heldBackUntil(): number | undefined {
+    return this.#held.until;
   }
 
   /** As the last answer's headers told. */
@@ -65,7 +73,10 @@ export class RegistryClient {
           body: new URLSearchParams(form).toString(),
         }
       : { method: 'GET' as const, headers };
+    const kind = kindOf({ method: question.method, url });
+    this.#held.check(kind);
     const response = await this.#send({ ...question, url, lane: 'metadata', signal });
+    this.#held.note(kind, response);
     if (response.status === 429 || response.status >= 500) {
       response.discard();
       throw failureOf(response, upstream, clock.now());
@@ -82,9 +93,13 @@ export class RegistryClient {
   /** The response must be read, discarded or destroyed. A 401 means that no login we have is any better. */
   async send(request: RegistryRequest, authenticator: Authenticator): Promise<HttpResponse> {
     const { repository, signal } = request;
+    const kind = kindOf({ method: request.method, url: this.#urlOf(request) });
+    this.#held.check(kind);
     let grant = await authenticator.grant(repository, signal);
     for (let login = 1; ; login++) {
       const { response, hops } = await this.#resolve(request, grant);
+      // Not what some storage said on the registry's behalf: only the same question is held back.
+      if (kindOf({ method: request.method, url: response.url }) === kind) this.#held.note(kind, response);
       const { status } = response;
       const challenges = response.headers('www-authenticate');
       if (hops > 0 || !isRefusal(status, grant, challenges)) {

@@ -135,7 +135,8 @@ export class RegistryUpstream implements Upstream, WatchedUpstream {
 
   status(): UpstreamStatus {
     const { breaker, client, authenticator } = this.#parts;
-    return { breaker: breaker.state, rateLimit: client.rateLimit, credential: authenticator.credential };
+    const { rateLimit, heldBackUntil } = client;
+    return { breaker: breaker.state, rateLimit, heldBackUntil, credential: authenticator.credential };
   }
 
   bodies(): Bodies {

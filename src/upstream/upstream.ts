@@ -80,6 +80,8 @@ export interface UpstreamStatus {
   readonly breaker: BreakerState;
   /** As the last answer's headers told; undefined when none ever did. */
   readonly rateLimit: RateLimit | undefined;
+  /** After a 429: until when it had us wait, in milliseconds since the epoch. */
+  readonly heldBackUntil?: number | undefined;
   /** Undefined when it is asked anonymously. */
   readonly credential: CredentialState | undefined;
 }

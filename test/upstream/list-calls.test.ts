@@ -116,6 +116,16 @@ describe('listing referrers', () => {
     assert.equal(server.seen[1]!.url, `/v2/a/b/referrers/${digest}?page=2`);
   });
 
+  it('reads the fallback tag where the API is a redirect to a web page that is busy, as GHCR does', async (t) => {
+    const page = await serve(t, (_, response) => response.writeHead(429).end());
+    const server = await serve(t, ({ url }, response) => {
+      if (!url.includes('/referrers/')) response.writeHead(404).end();
+      else response.writeHead(303, { location: `${page.url}/-/v2/packages/a%2Fb%2Freferrers%2Fsha256` }).end();
+    });
+    assert.deepEqual(await openUpstream(t, server.url).referrers('a/b', digest, call()), []);
+    assert.equal(server.seen.at(-1)!.url, `/v2/a/b/manifests/${digest.replace(':', '-')}`);
+  });
+
   it('falls back to the tag where there is no API', async (t) => {
     const server = await serve(t, ({ url }, response) => {
       if (url === `/v2/a/b/manifests/${digest.replace(':', '-')}`)

@@ -257,6 +257,32 @@ describe('a refused login', () => {
     });
   }
 
+  for (const status of [401, 403]) {
+    it(`at the token endpoint (${status}) for one repository, where the credential is good, is DENIED`, async (t) => {
+      const { upstream, asked } = await login(t, {
+        token: ({ url }, response) =>
+          url.includes('scope=') ? response.writeHead(status).end() : response.writeHead(200).end('{"token":"t1"}'),
+        options: { auth: basicAuth },
+      });
+      await assert.rejects(upstream.resolve('a/b', latest, call()), failsWith('DENIED', password));
+      assert.equal(asked().filter((url) => url.startsWith('/token')).length, 2);
+    });
+  }
+
+  for (const [what, open, code] of [
+    ['a repository', true, 'DENIED'],
+    ['anything', false, 'UPSTREAM_CREDENTIALS'],
+  ] as const) {
+    it(`by Basic, as 403 to ${what}, is ${code}`, async (t) => {
+      const server = await serve(t, ({ url, headers: { authorization } }, response) => {
+        if (authorization === undefined) response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end();
+        else response.writeHead(open && url === '/v2/' ? 200 : 403).end();
+      });
+      const upstream = openUpstream(t, server.url, { auth: basicAuth });
+      await assert.rejects(upstream.resolve('a/b', latest, call()), failsWith(code, password));
+    });
+  }
+
   it('at the token endpoint without a credential means that there is nothing for us', async (t) => {
     const { upstream } = await login(t, { token: (_, response) => response.writeHead(401).end() });
     assert.equal(await upstream.resolve('a/b', latest, call()), undefined);

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { digestOf } from '../../src/oci/digest.js';
 import { DOCKER_IMAGE, OCI_IMAGE, OCI_INDEX } from '../../src/oci/media-types.js';
 import { parseTag } from '../../src/oci/reference.js';
+import { ManualClock } from '../support/manual-clock.js';
 import { call, failsWith, openUpstream, serve } from './support.js';
 
 const manifest = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: OCI_IMAGE, config: {}, layers: [] }));
@@ -194,6 +195,32 @@ describe('an upstream in trouble', () => {
     assert.equal(server.seen.length, 1);
   });
 
+  it('that has us wait is not asked the same again before, by nobody', async (t) => {
+    const clock = new ManualClock();
+    const server = await serve(t, ({ method }, response) =>
+      response.writeHead(method === 'GET' ? 429 : 200, { ...headers, 'retry-after': '60' }).end(),
+    );
+    const upstream = openUpstream(t, server.url, { clock });
+    const refused = async (path: string) => {
+      await assert.rejects(upstream.manifest(path, latest, call()), failsWith('UPSTREAM_RATE_LIMITED'));
+    };
+    await refused('a/b');
+    await refused('c');
+    assert.equal(server.seen.length, 1);
+    assert.equal(upstream.status().heldBackUntil, clock.now() + 60_000);
+    // What is counted apart goes on: Docker Hub's HEADs are free.
+    assert.equal((await upstream.resolve('a/b', latest, call()))?.digest, digest);
+    await clock.advance(30_000);
+    await assert.rejects(upstream.manifest('c', latest, call()), (error: { retryAfter?: number }) => {
+      assert.equal(error.retryAfter, 30);
+      return true;
+    });
+    await clock.advance(30_000);
+    assert.equal(upstream.status().heldBackUntil, undefined);
+    await refused('a/b');
+    assert.equal(server.seen.length, 3);
+  });
+
   it('is waited for no longer than the call allows', async (t) => {
     const server = await serve(t, () => undefined);
     await assert.rejects(openUpstream(t, server.url).resolve('a/b', latest, call(50)), failsWith('UPSTREAM_TIMEOUT'));
@@ -213,7 +240,7 @@ describe('an upstream in trouble', () => {
     assert.equal(breaker, 'closed');
     assert.deepEqual(
       { ...rateLimit, seenAt: 0 },
-      { limit: 100, remaining: 76, window: 21600, source: '192.0.2.1', seenAt: 0 },
+      { limit: 100, remaining: 76, window: 21600, resetsAt: undefined, source: '192.0.2.1', seenAt: 0 },
     );
   });
 

@@ -1,16 +1,6 @@
 /** How each upstream is doing, for operators. What is listed is known without asking; the doctor asks. */
 import type { WatchedUpstream } from '../../upstream/probe.js';
-
-export interface RateLimit {
-  /** Pulls that the upstream allows in `window` seconds, and how many it said are left. */
-  readonly limit: number;
-  readonly remaining?: number | undefined;
-  readonly window?: number | undefined;
-  /** Whom it counts: an address or an account's id. */
-  readonly source?: string | undefined;
-  /** Milliseconds since the epoch. */
-  readonly seenAt: number;
-}
+import type { RateLimit } from '../../upstream/rate-limit.js';
 
 export interface Credential {
   /** In a few words and without a secret: `user alice`. */
@@ -32,7 +22,10 @@ export interface UpstreamState {
   readonly credential?: Credential | undefined;
   /** `open`: it kept failing and is left alone for a while. */
   readonly breaker: 'closed' | 'open' | 'half-open';
+  /** What it last told of how many pulls it allows. */
   readonly rateLimit?: RateLimit | undefined;
+  /** After a 429: until when it is not asked again, in milliseconds since the epoch. */
+  readonly heldBackUntil?: number | undefined;
   /** Bodies under way, the most there may be, and how many wait for a turn. */
   readonly activeBodies: number;
   readonly maxBodies: number;
@@ -68,7 +61,7 @@ export interface ConfiguredUpstream {
 
 export function stateOf({ upstream, aliases, default: isDefault }: ConfiguredUpstream): UpstreamState {
   const { name, url, credentialed } = upstream;
-  const { breaker, rateLimit, credential } = upstream.status();
+  const { breaker, rateLimit, heldBackUntil, credential } = upstream.status();
   const { active, most, waiting } = upstream.bodies();
   return {
     name,
@@ -79,6 +72,7 @@ export function stateOf({ upstream, aliases, default: isDefault }: ConfiguredUps
     credential,
     breaker,
     rateLimit,
+    heldBackUntil,
     activeBodies: active,
     maxBodies: most,
     waitingBodies: waiting,

@@ -6,6 +6,7 @@
 import { abortable, SingleFlight } from '../../lib/async.js';
 import type { Clock } from '../../lib/clock.js';
 import type { AppError } from '../../lib/errors.js';
+import { isOver } from '../../upstream/rate-limit.js';
 import type { UpstreamStatus } from '../../upstream/upstream.js';
 import type { HeldBack } from './prefetch.js';
 import type { UpstreamEntry } from '../upstream-entry.js';
@@ -45,9 +46,9 @@ export class RateGate {
     signal: AbortSignal,
   ): Promise<void> {
     for (;;) {
-      const low = nearlyUsedUp(upstream.status());
-      if (!low) return;
       const now = this.#clock.now();
+      const low = nearlyUsedUp(upstream.status(), now);
+      if (!low) return;
       const seen = Math.max(low.seenAt, this.#lookedAt.get(upstream.name) ?? 0);
       // The clock may have been set back since.
       const until = Math.min(seen, now) + this.#lookAgain;
@@ -83,8 +84,8 @@ export class RateGate {
   }
 }
 
-function nearlyUsedUp({ rateLimit }: UpstreamStatus) {
-  if (rateLimit?.remaining === undefined || rateLimit.limit <= 0) return undefined;
+function nearlyUsedUp({ rateLimit }: UpstreamStatus, now: number) {
+  if (rateLimit?.remaining === undefined || rateLimit.limit <= 0 || isOver(rateLimit, now)) return undefined;
   const { limit, remaining, seenAt } = rateLimit;
   return remaining <= Math.ceil(limit * RESERVE) ? { limit, remaining, seenAt } : undefined;
 }

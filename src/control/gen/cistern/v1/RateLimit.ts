@@ -9,6 +9,7 @@ export interface RateLimit {
   'windowSeconds'?: (number | string | Long);
   'source'?: (string);
   'seenAt'?: (_google_protobuf_Timestamp | null);
+  'resetsAt'?: (_google_protobuf_Timestamp | null);
   '_remaining'?: "remaining";
   '_windowSeconds'?: "windowSeconds";
 }
@@ -19,6 +20,7 @@ export interface RateLimit__Output {
   'windowSeconds'?: (number);
   'source': (string);
   'seenAt': (_google_protobuf_Timestamp__Output | null);
+  'resetsAt': (_google_protobuf_Timestamp__Output | null);
   '_remaining'?: "remaining";
   '_windowSeconds'?: "windowSeconds";
 }
