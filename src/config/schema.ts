@@ -12,7 +12,7 @@ import { parseListenAddress, parseNetwork, parseTcpAddress } from './addresses.j
 import { parseSchedule, parseTimezone } from './cron.js';
 import { ecrRegistry } from './ecr.js';
 import { readableFile, secretFile } from './files.js';
-import { presetRealms, presetUrl } from './presets.js';
+import { presetOf, presetUrl } from './presets.js';
 import { parseDuration, parseSize } from './quantities.js';
 
 /** A value that `parse` converts, or refuses by throwing an Error whose message is shown to the user. */
@@ -235,7 +235,7 @@ const upstream = z
       ...rest,
       auth: located(rest.auth, url, context),
       url,
-      realms: realms ?? presetRealms(url),
+      realms: realms ?? presetOf(url)?.realms ?? [],
       ...(proxy && { proxy: proxy.href }),
     };
   });

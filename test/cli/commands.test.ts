@@ -27,13 +27,27 @@ function write(text: string): string {
 }
 
 describe('cistern check-config', () => {
-  it('says OK, the file and the upstreams', () => {
+  it('says OK, the file, the upstreams, and what is known of each', () => {
     const terminal = recordedTerminal();
-    const config = write('upstreams: [{ name: ghcr.io }, { name: quay.io }]');
+    const ecr = '123456789012.dkr.ecr.eu-west-1.amazonaws.com';
+    const config = write(`upstreams: [{ name: docker.io }, { name: ${ecr} }, { name: harbor.example.org }]`);
     assert.equal(checkConfig({ config, output: 'text' }, terminal), 0);
-    assert.deepEqual(terminal.stdout, [`OK: ${config}, 2 upstreams (ghcr.io, quay.io)`]);
+    assert.deepEqual(terminal.stdout, [
+      `OK: ${config}, 3 upstreams (docker.io, ${ecr}, harbor.example.org)`,
+      '  docker.io: Docker Hub at https://registry-1.docker.io/, tokens also from auth.docker.io',
+      `  ${ecr}: Amazon ECR at https://${ecr}/, gives nothing without auth: { type: ecr }`,
+      '  harbor.example.org: https://harbor.example.org/',
+    ]);
     assert.equal(checkConfig({ config, output: 'json' }, terminal), 0);
-    assert.deepEqual(JSON.parse(terminal.stdout[1]!), { ok: true, file: config, upstreams: ['ghcr.io', 'quay.io'] });
+    const { resolved, ...rest } = JSON.parse(terminal.stdout.at(-1)!) as { readonly resolved: readonly unknown[] };
+    assert.deepEqual(rest, { ok: true, file: config, upstreams: ['docker.io', ecr, 'harbor.example.org'] });
+    assert.deepEqual(resolved[0], {
+      name: 'docker.io',
+      registry: 'Docker Hub',
+      url: 'https://registry-1.docker.io/',
+      realms: ['auth.docker.io'],
+      auth: 'anonymous',
+    });
   });
 
   it('prints each problem on a line of its own, and ends with 2', () => {
