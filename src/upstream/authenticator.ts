@@ -113,11 +113,13 @@ export class Authenticator {
   ): Promise<Grant | undefined> {
     const { url } = this.#options;
     const challenge = this.#choose(refusal.challenges);
+    const scope = this.#scopeOf(repository);
     if (challenge) this.#learn(challenge, repository);
     else if (refusal.status === 401 && !this.#login && !this.#pinged) await this.#ping(signal);
 
     if (used === undefined || used.kind !== this.#login?.kind) return this.#grantFor(repository, signal);
-    if (used.fresh) return undefined;
+    // What was learned on /v2/ says nothing of scopes, so the first token may have been for another than is wanted.
+    if (used.fresh && this.#scopeOf(repository) === scope) return undefined;
     if (used.credential) {
       this.#options.credentials?.invalidate(used.credential);
       const again = await this.#grantFor(repository, signal);
@@ -183,7 +185,7 @@ export class Authenticator {
       const credential = await this.#credential(signal);
       return credential && { kind: 'credential', header: this.#headerOf(credential), fresh: false, credential };
     }
-    const scope = this.#scopes.get(repository) ?? this.#commonScope ?? `repository:${repository}:pull`;
+    const scope = this.#scopeOf(repository);
     const key = `${login.realm.href} ${login.service ?? ''} ${scope}`;
     const kept = this.#tokens.get(key);
     if (kept && kept.until > this.#options.clock.monotonic())
@@ -196,6 +198,10 @@ export class Authenticator {
     });
     const token = await abortable(fetch, signal);
     return token && { kind: 'token', header: bearer(token), fresh: true };
+  }
+
+  #scopeOf(repository: string): string {
+    return this.#scopes.get(repository) ?? this.#commonScope ?? `repository:${repository}:pull`;
   }
 
   async #fetchToken(

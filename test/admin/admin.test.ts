@@ -56,6 +56,7 @@ describe('/metrics', () => {
       'cistern_upstream_breaker{upstream="up.test",state="open"} 0',
       'cistern_upstream_rate_limit{upstream="up.test"} 100',
       'cistern_upstream_rate_limit_remaining{upstream="up.test"} 76',
+      'cistern_upstream_held_back{upstream="up.test"} 0',
       'cistern_upstream_bodies{upstream="up.test",state="active"} 0',
     ])
       assert.ok(text.split('\n').includes(line), `${line} is in\n${text}`);

@@ -296,6 +296,36 @@ describe('what machines read', () => {
     assert.deepEqual(json(ended), { ok: false, findings: [{ ...finding, result: 'failed', advice: 'mend it' }] });
   });
 
+  it('upstreams, with what is left of a rate limit and whether one has us wait', async (t) => {
+    const now = Date.now();
+    const state = {
+      url: 'https://example.org/',
+      aliases: [],
+      default: false,
+      credentialed: false,
+      breaker: 'closed' as const,
+      activeBodies: 0,
+      maxBodies: 16,
+      waitingBodies: 0,
+    };
+    const rateLimit = { limit: 100, remaining: 76, window: 21600, resetsAt: now + 3_600_000, seenAt: now };
+    const list = [
+      { ...state, name: 'a', rateLimit },
+      { ...state, name: 'b', heldBackUntil: now + 600_000 },
+    ];
+    const cistern = await daemon(t, { upstreams: { list: () => Promise.resolve(list) } });
+    const { stdout } = await cistern('upstreams');
+    assert.match(stdout, /^a .* ok .* 76 of 100 left in 6 h, all again in \d+ min, just now$/m);
+    assert.match(stdout, /^b .* has us wait for \d+ min /m);
+    const shown = json(await cistern('upstreams', '-o', 'json')) as readonly {
+      readonly heldBackUntil: string | null;
+    }[];
+    assert.deepEqual(
+      shown.map(({ heldBackUntil }) => heldBackUntil),
+      [null, new Date(now + 600_000).toISOString()],
+    );
+  });
+
   it('pin, unpin and evict', async (t) => {
     const evicted = { digest: digest('a'), blobs: 2, bytes: 20, keptBlobs: 0, keptBytes: 0 };
     const cistern = await daemon(t, {

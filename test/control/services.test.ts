@@ -352,10 +352,11 @@ describe('upstreams', () => {
       maxBodies: 16,
       waitingBodies: 0,
     };
-    const rateLimit = { limit: 100, remaining: 0, window: 21600, seenAt: 1000 };
+    const rateLimit = { limit: 100, remaining: 0, window: 21600, seenAt: 1000, resetsAt: 3000 };
     const credential = { about: 'user alice', until: 5000, failure: 'refused' };
+    const listed = { ...state, breaker: 'half-open', rateLimit, credential, heldBackUntil: 5000 } as const;
     const { client } = await control(t, {
-      upstreams: { list: () => Promise.resolve([{ ...state, breaker: 'half-open', rateLimit, credential }]) },
+      upstreams: { list: () => Promise.resolve([listed]) },
     });
     const { upstreams: told } = await client().ask(upstreams.ListUpstreams, {});
     assert.equal(told[0]?.breaker, 'BREAKER_STATE_HALF_OPEN');
@@ -363,6 +364,8 @@ describe('upstreams', () => {
     assert.equal(told[0].rateLimit.windowSeconds, 21600);
     assert.deepEqual([told[0].credential?.about, told[0].credential?.failure], ['user alice', 'refused']);
     assert.equal(told[0].credential?.validUntil?.seconds, 5);
+    assert.equal(told[0].rateLimit.resetsAt?.seconds, 3);
+    assert.equal(told[0].heldBackUntil?.seconds, 5);
     assert.deepEqual(told[0].aliases, ['hub']);
   });
 

@@ -13,7 +13,8 @@ type Section = Readonly<Record<string, unknown>>;
 
 export interface TestUpstream extends Section {
   readonly name: string;
-  readonly url: string;
+  /** Known upstreams need none. */
+  readonly url?: string;
 }
 
 export interface TestDaemonOptions {

@@ -18,6 +18,8 @@ export interface BearerAuth {
   /** The token endpoint is a server of its own. */
   readonly separate?: boolean;
   readonly service?: string;
+  /** One scope for everything; empty for none at all. */
+  readonly scope?: string;
   /** Which field holds the token; both, as Docker Hub does, without it. */
   readonly field?: 'token' | 'access_token';
   /** Seconds, as answered; `none` leaves the field out. */
@@ -53,6 +55,12 @@ export class FakeAuth {
     this.#realm = realm;
   }
 
+  /** Where tokens are asked for. */
+  get tokenPath(): string {
+    const realm = this.mode.type === 'bearer' ? (this.mode.realm ?? '') : '';
+    return /^https?:\/\/[^/]+(\/[^?#]*)/.exec(realm)?.[1] ?? '/token';
+  }
+
   /** Every token given so far is worth nothing from now on. */
   expireTokens(): void {
     for (const token of this.#tokens.values()) token.valid = false;
@@ -70,11 +78,12 @@ export class FakeAuth {
         return { refused: Reply.error(401, 'UNAUTHORIZED', { 'www-authenticate': 'Basic realm="fake registry"' }) };
       }
       case 'bearer': {
-        const scope = repository === undefined ? undefined : `repository:${repository}:pull`;
+        const own = repository === undefined ? undefined : `repository:${repository}:pull`;
+        const scope = mode.scope === undefined ? own : mode.scope || undefined;
         const token = header?.startsWith('Bearer ') ? this.#tokens.get(header.slice(7)) : undefined;
         if (token && !token.valid && mode.expired === 400) return { refused: Reply.error(400, 'DENIED') };
         if (token?.valid && (scope === undefined || token.scopes.includes(scope))) return { user: token.user };
-        if (mode.challenge === 'ping' && scope !== undefined) return { refused: Reply.error(401, 'UNAUTHORIZED') };
+        if (mode.challenge === 'ping' && repository !== undefined) return { refused: Reply.error(401, 'UNAUTHORIZED') };
         return { refused: this.challenge(scope, token?.valid ? 'insufficient_scope' : undefined) };
       }
     }
@@ -108,7 +117,7 @@ export class FakeAuth {
   }
 }
 
-function basicUser(header: string | undefined, users: Readonly<Record<string, string>>): string | undefined {
+export function basicUser(header: string | undefined, users: Readonly<Record<string, string>>): string | undefined {
   if (!header?.startsWith('Basic ')) return undefined;
   const [user = '', ...rest] = Buffer.from(header.slice(6), 'base64').toString().split(':');
   return users[user] === rest.join(':') ? user : undefined;

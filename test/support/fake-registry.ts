@@ -74,6 +74,8 @@ export interface FakeRegistryOptions {
   readonly denial?: 'insufficient_scope' | 403 | 404;
   readonly host?: string;
   readonly tls?: Tls;
+  /** Makes of a right answer what one registry in particular would send; faults come after it. */
+  readonly reshape?: (reply: Reply, request: LoggedRequest) => Reply;
 }
 
 interface Rule {
@@ -259,7 +261,7 @@ export class FakeRegistry {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', this.url);
     const logged: LoggedRequest = {
-      ...route(url),
+      ...route(url, this.auth.tokenPath),
       method: request.method ?? '',
       path: request.url ?? '',
       headers: request.headers,
@@ -271,7 +273,8 @@ export class FakeRegistry {
     this.requests.push(logged);
     request.resume();
     response.on('error', () => undefined);
-    const reply = this.#decide(request, logged, url);
+    const right = this.#decide(request, logged, url);
+    const reply = this.#options.reshape?.(right, logged) ?? right;
     for (const rule of this.#rules) {
       const refused = logged.user === undefined && logged.kind !== 'token' && logged.kind !== 'cdn';
       if (refused || rule.left <= 0 || !agrees(rule.when, logged)) continue;
@@ -293,7 +296,7 @@ export class FakeRegistry {
     if (logged.kind === 'ping') return new Reply(200, { 'content-type': 'application/json' }, '{}');
     if (logged.method !== 'GET' && logged.method !== 'HEAD') return Reply.error(405, 'UNSUPPORTED');
     const { repository = '', reference = '' } = logged;
-    if (!this.#maySee(repository, admission.user)) return this.#denied(repository);
+    if (!this.maySee(repository, admission.user)) return this.#denied(repository);
     switch (logged.kind) {
       case 'manifest':
         return this.#manifest(repository, reference);
@@ -308,7 +311,8 @@ export class FakeRegistry {
     }
   }
 
-  #maySee(name: string, user: string): boolean {
+  /** `user` is empty for anonymous. */
+  maySee(name: string, user: string): boolean {
     const repository = this.repositories.find(name);
     if (!repository) return false;
     return repository.allowed === undefined || (user !== ANONYMOUS && repository.allowed.has(user));
@@ -375,10 +379,10 @@ const KINDS: Readonly<Record<string, Kind>> = {
   referrers: 'referrers',
 };
 
-function route({ pathname }: URL): Pick<LoggedRequest, 'kind' | 'repository' | 'reference'> {
+function route({ pathname }: URL, tokenPath: string): Pick<LoggedRequest, 'kind' | 'repository' | 'reference'> {
   const none = { repository: undefined, reference: undefined };
   if (pathname === '/v2/' || pathname === '/v2') return { kind: 'ping', ...none };
-  if (pathname === '/token') return { kind: 'token', ...none };
+  if (pathname === tokenPath) return { kind: 'token', ...none };
   if (pathname.startsWith('/cdn/')) return { kind: 'cdn', repository: undefined, reference: pathname.slice(5) };
   const parts = /^\/v2\/(.+)\/(manifests|blobs|tags|referrers)\/([^/]+)$/.exec(pathname);
   const kind = KINDS[parts?.[2] ?? ''];

@@ -233,6 +233,34 @@ describe('a registry that wants a token', () => {
   });
 });
 
+describe('a token for the wrong scope', () => {
+  it('is changed for one of the scope that is asked for, where /v2/ had not named it', async (t) => {
+    const server: TestServer = await serve(t, ({ url, headers: { authorization, host } }, response) => {
+      const challenge = `Bearer realm="http://${host}/token",service="x"`;
+      if (url.startsWith('/token')) {
+        const aws = new URL(url, server.url).searchParams.get('scope') === 'aws';
+        response.writeHead(200).end(JSON.stringify({ token: aws ? 'good' : 'useless' }));
+      } else if (authorization === 'Bearer good') response.writeHead(200, headers).end();
+      else
+        response.writeHead(401, { 'www-authenticate': url === '/v2/' ? challenge : `${challenge},scope="aws"` }).end();
+    });
+    const upstream = openUpstream(t, server.url, { auth: basicAuth });
+    assert.ok(await upstream.resolve('a/b', latest, call()));
+    assert.ok(await upstream.resolve('c', latest, call()));
+    assert.deepEqual(
+      server.seen.map(({ url }) => url.replace(/&.*/, '')),
+      [
+        '/v2/',
+        '/token?service=x',
+        '/v2/a/b/manifests/latest',
+        '/token?service=x',
+        '/v2/a/b/manifests/latest',
+        '/v2/c/manifests/latest',
+      ],
+    );
+  });
+});
+
 describe('a refused login', () => {
   for (const status of [401, 403]) {
     it(`at the token endpoint (${status}) with our credential is UPSTREAM_CREDENTIALS, logged, and does not stick`, async (t) => {

@@ -482,6 +482,18 @@ describe('a rate limit', () => {
     assert.equal(job.heldBack, undefined);
   });
 
+  it('holds a job back no longer than until the limit is reset', async (t) => {
+    const plane = await Plane.open(t, { lookAgain: 50 });
+    plane.registry.push('team/app', makeImage({ seed: 'app' }), 'v1');
+    const resetsAt = Math.ceil(Date.now() / 1000) + 1;
+    const limit = { 'x-ratelimit-limit': '100', 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': String(resetsAt) };
+    plane.registry.fail({ kind: 'manifest' }, { headers: limit });
+    const { id } = await plane.prefetcher.create(spec(['team/app:v1']));
+    await plane.until(id, (job) => job.heldBack !== undefined);
+    assert.equal((await plane.ended(id)).state, 'succeeded');
+    assert.ok(Date.now() >= resetsAt * 1000);
+  });
+
   it('holds a job back when upstream answers 429, and does not fail it', async (t) => {
     const plane = await Plane.open(t, { lookAgain: 50 });
     plane.registry.push('team/app', makeImage({ seed: 'app' }), 'v1');
