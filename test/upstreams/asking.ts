@@ -14,8 +14,9 @@ const ANSWERS: Readonly<Record<number, readonly [status: number, code: string]>>
   404: [404, 'MANIFEST_UNKNOWN'],
 };
 
-function refusedAs(status: number, answer: Answer): string {
-  assert.deepEqual([answer.status, errorCode(answer)], ANSWERS[status]);
+/** `as`: the status that it comes to the same as. */
+function refusedAs(status: number, answer: Answer, as = status): string {
+  assert.deepEqual([answer.status, errorCode(answer)], ANSWERS[as]);
   return `${status} → ${answer.status}`;
 }
 
@@ -104,7 +105,11 @@ export const ASKING: readonly Scenario[] = [
         'it is the repository and not the credential',
       );
       // The token endpoint has been asked with a good credential: what it says is about this repository.
-      return refusedAs(privateRepository.by === 'token' ? 403 : privateRepository.status, answer);
+      return refusedAs(
+        privateRepository.status,
+        answer,
+        privateRepository.by === 'token' ? 403 : privateRepository.status,
+      );
     },
   },
   {

@@ -61,10 +61,14 @@ export async function startScene(
   await writeFile(passwordFile, password, { mode: 0o600 });
   const logsIn = (login ?? dialect.login.type === 'basic') && dialect.login.type !== 'none';
   const auth = logsIn ? { auth: { type: 'basic', username: userOf(dialect), passwordFile } } : {};
-  const daemon = await startTestDaemon(scope, { upstreams: [{ ...emulation.entry(), ...auth, ...entry }] });
+  const upstream = { ...emulation.entry(), ...UNHURRIED, ...auth, ...entry };
+  const daemon = await startTestDaemon(scope, { upstreams: [upstream] });
   const layer = image.layers[0]!;
   return { dialect, emulation, registry, daemon, repository: dialect.repository, image, layer, passwordFile };
 }
+
+/** TLS and a proxy take their time on a busy machine, and nothing here is about time-outs. */
+const UNHURRIED = { connectTimeout: '20s', responseTimeout: '20s', revalidateTimeout: '20s' };
 
 export const userOf = ({ login }: Dialect): string => (login.type === 'none' ? '' : login.user);
 
