@@ -95,12 +95,13 @@ export class Emulation {
         server.write(head);
         server.pipe(client).pipe(server);
       });
+      server.once('error', () => client.end('HTTP/1.1 502 Bad Gateway\r\n\r\n'));
       for (const [socket, other] of [
         [client, server],
         [server, client],
       ] as const) {
         open.add(socket);
-        socket.on('error', () => undefined).on('close', () => void (open.delete(socket), other.destroy()));
+        socket.on('error', () => undefined).on('close', () => void (open.delete(socket), other.destroySoon()));
       }
     });
     this.#proxy.listen(0, '127.0.0.1');
