@@ -10,7 +10,7 @@ import { Catalog } from '../../../src/catalog/catalog.js';
 import { Epoch } from '../../../src/catalog/epoch.js';
 import { ReadBudget } from '../../../src/content/read-budget.js';
 import { SpoolArea } from '../../../src/content/spool-area.js';
-import type { SurveyedBlob } from '../../../src/catalog/rebuild.js';
+import type { SurveyPage } from '../../../src/catalog/rebuild.js';
 import { deferred, KeyedMutex } from '../../../src/lib/async.js';
 import { createLog, type Logger } from '../../../src/lib/log.js';
 import type { Mutation } from '../../../src/metadata/metadata-store.js';
@@ -172,9 +172,9 @@ export class Collected {
   }
 
   /** All that is stored, once the test lets it be seen. */
-  async *#survey(surveyed: Promise<unknown>): AsyncIterable<readonly SurveyedBlob[]> {
+  async *#survey(surveyed: Promise<unknown>): AsyncIterable<SurveyPage> {
     await surveyed;
-    yield [...this.store.sizes].map(([each, size]) => ({ digest: each, size }));
+    yield { prefix: '', blobs: [...this.store.sizes].map(([each, size]) => ({ digest: each, size })) };
   }
 
   image(name: string): TestImage | undefined {
