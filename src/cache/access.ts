@@ -7,8 +7,10 @@ import type { Catalog } from '../catalog/catalog.js';
 import { abortable, SingleFlight } from '../lib/async.js';
 import type { Clock } from '../lib/clock.js';
 import { isAppError } from '../lib/errors.js';
+import type { Logger } from '../lib/log.js';
 import type { Descriptor, Repository } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
+import { note } from './notes.js';
 import { HIT, REVALIDATED, type Answered } from './outcome.js';
 import { isNoAnswer, upstreamStatus, type UpstreamEntry } from './upstream-entry.js';
 
@@ -23,15 +25,24 @@ export type Ask = (signal: AbortSignal) => Promise<Had | undefined>;
 /** `unstored`: only a full, verified GET can tell. `refused`: upstream says that this repository has no such thing. */
 export type Verdict = Answered | 'unstored' | 'refused';
 
+export interface AccessParts {
+  readonly catalog: Catalog;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
 export class Access {
   readonly #catalog: Catalog;
   readonly #clock: Clock;
+  readonly #log: Logger;
   readonly #signal: AbortSignal;
   readonly #asking = new SingleFlight<boolean>();
 
-  constructor(parts: { readonly catalog: Catalog; readonly clock: Clock; readonly signal: AbortSignal }) {
+  constructor(parts: AccessParts) {
     this.#catalog = parts.catalog;
     this.#clock = parts.clock;
+    this.#log = parts.log;
     this.#signal = parts.signal;
   }
 
@@ -71,7 +82,8 @@ export class Access {
           if (isAppError(error, 'DENIED')) await this.#catalog.revokeLink(repository, digest);
           throw error;
         });
-        if (had) await this.#catalog.grantLink(repository, digest, this.#clock.now(), had.mediaType);
+        if (had) await this.#link(repository, digest, had.mediaType);
+        // Unlike a grant, this must not be lost: without upstream's answer the link would count again.
         else await this.#catalog.revokeLink(repository, digest);
         return had !== undefined;
       }),
@@ -86,7 +98,11 @@ export class Access {
     const due = link
       ? link.mediaType === undefined || (entry.policy.credentialed && now - link.checkedAt >= entry.policy.linkTtl / 2)
       : await this.#mayBeLinked(repository, digest);
-    if (due) await this.#catalog.grantLink(repository, digest, now, mediaType);
+    if (due) await this.#link(repository, digest, mediaType);
+  }
+
+  #link(repository: Repository, digest: Digest, mediaType: string | undefined): Promise<void> {
+    return note(this.#log, 'a link', this.#catalog.grantLink(repository, digest, this.#clock.now(), mediaType));
   }
 
   async #mayBeLinked(repository: Repository, digest: Digest): Promise<boolean> {

@@ -15,6 +15,7 @@ import type { Repository } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
 import type { Priority, Upstream } from '../upstream/upstream.js';
 import { withRoom, type MakeRoom } from './collect/room.js';
+import { note } from './notes.js';
 import { isTransient } from './upstream-entry.js';
 
 const MiB = 1024 * 1024;
@@ -122,7 +123,8 @@ export class Flight {
   /** Links the blob to one more repository, which upstream has just said may have it. */
   async entitle(repository: Repository): Promise<void> {
     this.#entitled.set(repository.name, repository);
-    if (this.#recorded) await this.#parts.catalog.grantLink(repository, this.digest, this.#parts.clock.now());
+    const { catalog, clock, log } = this.#parts;
+    if (this.#recorded) await note(log, 'a link', catalog.grantLink(repository, this.digest, clock.now()));
   }
 
   /** Ends the download; what was fetched is kept as a partial. */

@@ -8,6 +8,7 @@ import type { BlobStore } from '../content/blob-store.js';
 import type { KeyedMutex } from '../lib/async.js';
 import type { Logger } from '../lib/log.js';
 import type { Digest } from '../oci/digest.js';
+import { note } from './notes.js';
 
 export interface LossParts {
   readonly store: BlobStore;
@@ -29,7 +30,7 @@ export class Losses {
     await digestLocks.run(digest, async () => {
       if (await store.stat(digest)) return;
       log.warn({ digest }, 'stored blob is gone; it will be fetched again');
-      await catalog.forgetBlob(digest);
+      await note(log, 'a lost blob', catalog.forgetBlob(digest));
     });
   }
 
@@ -41,7 +42,7 @@ export class Losses {
       if (why === undefined) return;
       log.error({ digest, err: why }, 'stored blob is bad: quarantined, to be fetched again');
       await store.quarantine(digest);
-      await catalog.forgetBlob(digest);
+      await note(log, 'a lost blob', catalog.forgetBlob(digest));
     });
   }
 }

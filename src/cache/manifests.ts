@@ -17,6 +17,7 @@ import { isManifestType } from '../oci/media-types.js';
 import { isCompanionTag, type Tag, type TagOrDigest } from '../oci/reference.js';
 import type { RawManifest } from '../upstream/upstream.js';
 import type { Access, Ask } from './access.js';
+import { cannotBeWritten, note } from './notes.js';
 import { COLLAPSED, HIT, MISS, REVALIDATED, type Answered } from './outcome.js';
 import { ResolvedTags } from './resolved-tags.js';
 import { withRoom, type MakeRoom } from './collect/room.js';
@@ -121,7 +122,7 @@ export class Manifests {
     want: Want,
     signal: AbortSignal,
   ): Promise<ManifestAnswer> {
-    const { catalog, clock } = this.#parts;
+    const { catalog, clock, log } = this.#parts;
     const { policy } = entry;
     // A signature that is added has to be seen as soon as the first one.
     const tagTtl = isCompanionTag(tag) ? Math.min(policy.tagTtl, policy.negativeTtl) : policy.tagTtl;
@@ -153,7 +154,7 @@ export class Manifests {
         if (stale) return stale;
       } else if (gone) {
         // Its bytes stay until retention, by digest.
-        await catalog.dropTag(repository, tag);
+        await note(log, 'a tag that is gone', catalog.dropTag(repository, tag));
       }
       throw error;
     }
@@ -198,7 +199,7 @@ export class Manifests {
 
   /** Asks by HEAD first when that may save a download: the tag is known, or only headers are wanted. */
   async #resolve(entry: UpstreamEntry, repository: Repository, reference: TagOrDigest, want: Want): Promise<Resolved> {
-    const { catalog, clock, signal } = this.#parts;
+    const { catalog, clock, log, signal } = this.#parts;
     const known = isDigest(reference) ? undefined : await catalog.tag(repository, reference);
     if (!known && want === 'body') return this.#fetch(entry, repository, reference);
     const call = known ? { signal, timeout: entry.policy.revalidateTimeout } : { signal };
@@ -210,7 +211,7 @@ export class Manifests {
       const stored = await this.#stored(repository, descriptor.digest, REVALIDATED);
       if (stored) {
         if (known?.digest === descriptor.digest) catalog.checkedTag(repository, reference, at);
-        else await catalog.pointTag(repository, reference, stored.descriptor, at);
+        else await note(log, 'a moved tag', catalog.pointTag(repository, reference, stored.descriptor, at));
         return stored;
       }
       if (want === 'headers')
@@ -232,7 +233,7 @@ export class Manifests {
       whole.link(entry, repository, manifest.children);
     } catch (error) {
       // The client still gets what it came for; the next one will have to ask upstream again.
-      if (!isAppError(error, 'STORE_FULL', 'STORE_FAILED', 'INDEX_FAILED', 'INDEX_CORRUPT')) throw error;
+      if (!cannotBeWritten(error)) throw error;
       log.warn(
         { upstream: repository.upstream, repository: repository.name, digest: raw.digest, err: error },
         'not stored',
@@ -278,12 +279,12 @@ export class Manifests {
 
   /** A stored manifest was asked for by digest: a tag may wait for it, and without a parent it is an image by itself. */
   async #askedFor(repository: Repository, descriptor: Descriptor): Promise<void> {
-    const { catalog, clock } = this.#parts;
+    const { catalog, clock, log } = this.#parts;
     for (const tag of this.#resolved.awaiting(repository, descriptor.digest)) {
-      await catalog.pointTag(repository, tag, descriptor, clock.now());
+      await note(log, 'a tag', catalog.pointTag(repository, tag, descriptor, clock.now()));
       this.#resolved.delete(repository, tag);
     }
-    await catalog.noteRoot(repository, descriptor.digest);
+    await note(log, 'who asked for a manifest', catalog.noteRoot(repository, descriptor.digest));
   }
 
   /** Undefined when this repository may not serve it, it is not there after all, or it turned out bad. */
