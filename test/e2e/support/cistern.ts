@@ -11,6 +11,10 @@ export interface CisternOptions {
   readonly port?: number;
   /** Other sections of the configuration. */
   readonly settings?: Readonly<Record<string, unknown>>;
+  /** A command that runs it, such as `strace -D -o FILE`. */
+  readonly under?: readonly string[];
+  /** Called for each line it prints. */
+  readonly onLine?: (line: string) => void;
 }
 
 export interface Invocation {
@@ -25,7 +29,8 @@ interface Addresses {
 }
 
 /** Starts the program without waiting for it to be ready: for the tests in which it must refuse. */
-export async function invokeCistern({ dir, upstreams, port, settings }: CisternOptions): Promise<Invocation> {
+export async function invokeCistern(options: CisternOptions): Promise<Invocation> {
+  const { dir, upstreams, port, settings, under = [], onLine } = options;
   await mkdir(dir, { recursive: true });
   const config = join(await mkdtemp(join(dir, 'config-')), 'cistern.yaml');
   const document = {
@@ -38,7 +43,9 @@ export async function invokeCistern({ dir, upstreams, port, settings }: CisternO
     ...settings,
   };
   await writeFile(config, JSON.stringify(document)); // JSON is YAML
-  const program = new Program(process.execPath, [MAIN, 'serve', '--config', config], { UV_THREADPOOL_SIZE: '16' });
+  const words = [...under, process.execPath, MAIN, 'serve', '--config', config];
+  const [file = process.execPath, ...args] = words;
+  const program = new Program(file, args, { env: { UV_THREADPOOL_SIZE: '16' }, onLine });
   return { program };
 }
 
@@ -85,8 +92,12 @@ export class Cistern {
     return command(args, { CISTERN_ADDRESS: this.address });
   }
 
+  get adminUrl(): string {
+    return `http://${this.#addresses.admin}`;
+  }
+
   readiness(): Promise<number | undefined> {
-    return statusOf(`http://${this.#addresses.admin}/readyz`);
+    return statusOf(`${this.adminUrl}/readyz`);
   }
 
   /** Until the log says `stored` for every one of `digests`: from then on they must never be lost. */

@@ -20,14 +20,22 @@ export interface Exit {
   readonly signal: NodeJS.Signals | null;
 }
 
+export interface ProgramOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** Called for each line of its output. */
+  readonly onLine?: ((line: string) => void) | undefined;
+}
+
 /** One running program. Its output is kept in whole lines. */
 export class Program {
   readonly child: ChildProcess;
   readonly exited: Promise<Exit>;
   readonly lines: string[] = [];
+  readonly #onLine: ((line: string) => void) | undefined;
   #partial = '';
 
-  constructor(command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  constructor(command: string, args: readonly string[], { env = {}, onLine }: ProgramOptions = {}) {
+    this.#onLine = onLine;
     this.child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
     running.add(this.child);
     for (const stream of [this.child.stdout, this.child.stderr]) {
@@ -65,6 +73,7 @@ export class Program {
     const lines = (this.#partial + text).split('\n');
     this.#partial = lines.pop() ?? '';
     this.lines.push(...lines);
+    if (this.#onLine) lines.forEach(this.#onLine);
   }
 }
 

@@ -1,0 +1,92 @@
+/** The index is disposable: lost, flipped, cut or older, it is made again from what is stored, and no blob is lost. */
+import assert from 'node:assert/strict';
+import { cp, open, readdir, rm, stat, truncate } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { stopPrograms } from '../e2e/support/processes.js';
+import { get } from '../support/http.js';
+import type { Random } from './lab/random.js';
+import { seed } from './lab/random.js';
+import { scoped } from './lab/scoped.js';
+import { World } from './lab/world.js';
+
+/** Random damage is done so often to each index. */
+const TIMES = Number(process.env.CISTERN_FAULT_DAMAGES ?? 3);
+
+after(stopPrograms);
+
+const damages: Readonly<Record<string, (index: string, random: Random) => Promise<void>>> = {
+  'is lost': (index) => rm(index, { recursive: true }),
+  'has lost a file': async (index, random) => rm(join(index, random.pick(await filesIn(index)))),
+  'has a flipped bit': async (index, random) => {
+    const path = join(index, random.pick(await filesIn(index)));
+    const file = await open(path, 'r+');
+    const byte = Buffer.alloc(1);
+    const at = random.below((await file.stat()).size);
+    await file.read(byte, 0, 1, at);
+    byte[0] = byte[0]! ^ (1 << random.below(8));
+    await file.write(byte, 0, 1, at);
+    await file.close();
+  },
+  'was cut': async (index, random) => {
+    const path = join(index, random.pick(await filesIn(index)));
+    await truncate(path, random.below((await stat(path)).size));
+  },
+};
+
+describe(`an index (seed ${seed})`, () => {
+  for (const [name, damage] of Object.entries(damages)) {
+    it(
+      `that ${name} costs no blob, ${TIMES} times`,
+      scoped(async (t) => {
+        const world = await World.create(t, { seed, images: 6 });
+        for (let time = 0; time < TIMES; time++) {
+          await world.start();
+          await pullAll(world);
+          await world.stop();
+          await damage(join(world.data, 'index'), world.random);
+          await world.start();
+          await world.assertKept();
+          await world.stop();
+        }
+        t.diagnostic(`${world.oracle.survivals} acknowledged blobs found again`);
+        assert.ok(world.oracle.survivals > 0);
+      }),
+    );
+  }
+
+  it(
+    'that is an older copy is noticed, and what was stored since is not lost',
+    scoped(async (t) => {
+      const world = await World.create(t, { seed, images: 8 });
+      const [index, copy] = [join(world.data, 'index'), join(world.dir, 'copy')];
+      await world.start();
+      await pullAll(world, 4);
+      await world.stop();
+      await cp(index, copy, { recursive: true });
+      await world.start();
+      await pullAll(world);
+      await world.stop();
+      await rm(index, { recursive: true });
+      await cp(copy, index, { recursive: true });
+      await world.start();
+      await world.assertKept();
+      await world.stop();
+      assert.ok(world.oracle.survivals > 0);
+    }),
+  );
+});
+
+/** Not empty, and not LevelDB's own diary and lock, which say nothing of what is stored. */
+async function filesIn(index: string): Promise<readonly string[]> {
+  const names = (await readdir(index)).filter((name) => !/^(LOG|LOG\.old|LOCK)$/.test(name));
+  const sizes = await Promise.all(names.map(async (name) => (await stat(join(index, name))).size));
+  return names.filter((_, n) => sizes[n]! > 0);
+}
+
+async function pullAll(world: World, count = Infinity): Promise<void> {
+  for (const { repository, tag, digests } of world.library.shelf.slice(0, count)) {
+    assert.equal((await get(world.urlOf(repository, tag))).status, 200);
+    await Promise.all(digests.map((digest) => world.read({ repository, digest })));
+  }
+}

@@ -1,0 +1,47 @@
+/** Killed at any instruction, the daemon has lost nothing that it called stored, and serves no wrong byte. */
+import assert from 'node:assert/strict';
+import { after, describe, it } from 'node:test';
+import { stopPrograms } from '../e2e/support/processes.js';
+import { scoped } from './lab/scoped.js';
+import { seed } from './lab/random.js';
+import { work } from './lab/workload.js';
+import { World } from './lab/world.js';
+
+const CYCLES = Number(process.env.CISTERN_FAULT_CYCLES ?? 40);
+
+after(stopPrograms);
+
+describe(`a daemon that is killed (seed ${seed})`, () => {
+  it(
+    `at ${CYCLES} random moments of pulls, prefetches, collections and evictions, keeps what it acknowledged`,
+    scoped(async (t) => {
+      const world = await World.create(t, { seed });
+      await world.start();
+      for (let cycle = 0; cycle < CYCLES; cycle++) {
+        await killedAtRandom(world);
+        await world.start();
+        await world.assertKept();
+      }
+      await world.stop();
+      t.diagnostic(
+        `${CYCLES} kills, ${world.oracle.answers} complete answers right, ${world.oracle.survivals} acknowledged blobs found again`,
+      );
+      assert.ok(world.oracle.survivals > 0, 'nothing was ever stored: the test shows nothing');
+    }),
+  );
+});
+
+/** Kills it at a random one of the next steps of its clients and lines of its log. */
+async function killedAtRandom(world: World): Promise<void> {
+  const ending = new AbortController();
+  let left = world.random.between(1, 60);
+  let killed: Promise<void> | undefined;
+  const step = () => {
+    if (--left > 0 || killed) return;
+    ending.abort();
+    killed = world.kill();
+  };
+  world.onLine = step;
+  await work(world, { until: ending.signal, operators: true, faults: true, onStep: step });
+  await killed;
+}

@@ -1,0 +1,163 @@
+/**
+ * The real program as a process of its own between a fake registry and clients that check every byte. It is started,
+ * killed and looked at here; what it is put through is the tests' part.
+ */
+import { readdir, readlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ControlClient } from '../../../src/cli/client.js';
+import { Cistern, type CisternOptions } from '../../e2e/support/cistern.js';
+import { eventually } from '../../support/eventually.js';
+import { FakeRegistry } from '../../support/fake-registry.js';
+import { get, type Answer } from '../../support/http.js';
+import { temporaryDirectory, type Scope } from '../../support/tmp.js';
+import { Library } from './library.js';
+import { Oracle, type Kept } from './oracle.js';
+import { Random } from './random.js';
+
+export const UPSTREAM = 'up.test';
+/** Questions asked of the daemon at once when everything is looked at. */
+const AT_ONCE = 8;
+
+export interface WorldOptions {
+  readonly seed: number;
+  /** A directory of its own without it. */
+  readonly dir?: string;
+  readonly images?: number;
+  readonly settings?: CisternOptions['settings'];
+}
+
+export class World {
+  readonly dir: string;
+  readonly registry: FakeRegistry;
+  readonly library: Library;
+  readonly oracle: Oracle;
+  readonly random: Random;
+  readonly #settings: CisternOptions['settings'];
+  #daemon: Cistern | undefined;
+  /** Called for each line of the log. */
+  onLine: (line: string) => void = () => undefined;
+
+  private constructor(dir: string, registry: FakeRegistry, options: WorldOptions) {
+    this.dir = dir;
+    this.registry = registry;
+    this.random = new Random(options.seed);
+    this.library = Library.fill(registry, this.random.fork(), options.images);
+    this.oracle = new Oracle(this.library);
+    this.#settings = options.settings;
+  }
+
+  static async create(scope: Scope, options: WorldOptions): Promise<World> {
+    const dir = options.dir ?? (await temporaryDirectory(scope, 'cistern-fault'));
+    const world = new World(dir, await FakeRegistry.start(scope), options);
+    scope.after(() => world.kill());
+    return world;
+  }
+
+  get daemon(): Cistern {
+    if (!this.#daemon) throw new Error('the daemon does not run');
+    return this.#daemon;
+  }
+
+  get data(): string {
+    return join(this.dir, 'var');
+  }
+
+  /** `under`: a command that runs the daemon, such as `strace -D …`. */
+  async start(under: readonly string[] = [], settings: CisternOptions['settings'] = this.#settings): Promise<void> {
+    const upstream = { name: UPSTREAM, url: this.registry.url, default: true, allowNetworks: ['127.0.0.0/8'] };
+    const onLine = (line: string) => {
+      this.oracle.hear(line);
+      this.onLine(line);
+    };
+    this.oracle.restarted();
+    this.#daemon = await Cistern.start({
+      dir: this.dir,
+      upstreams: [upstream],
+      under,
+      onLine,
+      ...(settings && { settings }),
+    });
+  }
+
+  async kill(): Promise<void> {
+    await this.#daemon?.stop('SIGKILL');
+    this.#daemon = undefined;
+  }
+
+  async stop(): Promise<void> {
+    const { code } = await this.daemon.stop();
+    if (code !== 0) throw new Error(`asked to stop, the daemon ended with ${code}:\n${this.daemon.output}`);
+    this.#daemon = undefined;
+  }
+
+  /** A manifest or blob by digest, judged. */
+  async read({ repository, digest }: Kept): Promise<Answer> {
+    const answer = await get(this.urlOf(repository, digest));
+    this.oracle.judge(digest, answer);
+    return answer;
+  }
+
+  urlOf(repository: string, reference: string): string {
+    const kind = reference.includes(':') && !this.library.isManifest(reference) ? 'blobs' : 'manifests';
+    return `${this.daemon.url}/v2/${repository}/${kind}/${reference}`;
+  }
+
+  /** With upstream down, everything that was acknowledged is still served. */
+  async assertKept(): Promise<void> {
+    await this.registry.down();
+    const left = [...this.oracle.kept];
+    const look = async () => {
+      for (let each = left.pop(); each; each = left.pop()) {
+        this.oracle.judgeKept(each, await get(this.urlOf(each.repository, each.digest)));
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, look));
+    await this.registry.up();
+  }
+
+  /** Calls to the control plane, over one connection. */
+  async control<T>(work: (client: ControlClient) => Promise<T>): Promise<T> {
+    const client = new ControlClient({ address: this.daemon.address });
+    try {
+      return await work(client);
+    } finally {
+      client.close();
+    }
+  }
+
+  /** Lines of its log with this message, since it was started. */
+  daemonSaid(message: string): number {
+    return this.daemon.output.split('\n').filter((line) => line.includes(`"msg":"${message}"`)).length;
+  }
+
+  /** Where a blob lies: docs/architecture.md. */
+  fileOf(digest: string): string {
+    const [algorithm = '', hex = ''] = digest.split(':');
+    return join(this.data, 'blobs', algorithm, hex.slice(0, 2), hex);
+  }
+
+  /** The digests whose files are there. */
+  async files(): Promise<ReadonlySet<string>> {
+    const found = new Set<string>();
+    for (const algorithm of await readdir(join(this.data, 'blobs'))) {
+      for (const shard of await readdir(join(this.data, 'blobs', algorithm))) {
+        for (const hex of await readdir(join(this.data, 'blobs', algorithm, shard))) found.add(`${algorithm}:${hex}`);
+      }
+    }
+    return found;
+  }
+
+  /** What the daemon has open: files by path, sockets by their kind alone. */
+  async descriptors(): Promise<readonly string[]> {
+    const dir = `/proc/${this.daemon.pid}/fd`;
+    const targets = await Promise.all((await readdir(dir)).map((fd) => readlink(join(dir, fd)).catch(() => '')));
+    return targets.filter((target) => target !== '').map((target) => target.replace(/:\[\d+\]$/, ''));
+  }
+
+  /** Nothing that belongs to a pull is left open, once the clients are gone. */
+  async assertNothingOpen(): Promise<void> {
+    const open = async () =>
+      (await this.descriptors()).filter((path) => path.includes('/blobs/') || path.includes('/spool/'));
+    await eventually(async () => (await open()).length === 0, 'blobs and spools are closed');
+  }
+}
