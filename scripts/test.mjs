@@ -23,14 +23,15 @@ const files =
 if (files.length === 0) fail('no test files found');
 
 const reporter = pathToFileURL(join(import.meta.dirname, 'test-reporter.mjs')).href;
-// Node 20 takes no patterns, so the files are listed; the limit is for a file that hangs, not for a slow machine.
+// Node 20 takes no patterns, so the files are listed; the limit is for a file that hangs, not for a slow machine, and
+// long runs of the fault lab lift it.
 const runner = spawn(
   process.execPath,
   [
     '--import',
     'tsx',
     '--test',
-    '--test-timeout=600000',
+    `--test-timeout=${process.env.CISTERN_TEST_TIMEOUT ?? 600_000}`,
     `--test-reporter=${reporter}`,
     '--test-reporter-destination=stdout',
     ...files.sort(),

@@ -37,9 +37,9 @@ describe(`a disk (seed ${seed})`, { skip: withoutRoot }, () => {
         await pullEverything(world);
       }
       await eventually(async () => (await world.daemon.readiness()) === 200, 'it is ready');
+      assert.ok(world.daemonSaid('stored') > 0, 'something was stored');
       await world.stop();
       t.diagnostic(`6 full disks (${full} to the last byte), ${world.oracle.answers} complete answers right`);
-      assert.ok(world.daemonSaid('stored') > 0);
     }),
   );
 

@@ -1,0 +1,49 @@
+/**
+ * Runs the fault lab: the real program on real file systems, put through faults from a seed.
+ *
+ *   npm run test:faults                     the short run, of a few minutes
+ *   npm run test:faults -- --cycles 1000    so many kills, and a fifth as many power cuts on each file system
+ *   npm run test:faults -- --injections all every failing system call; or so many, chosen by the seed
+ *   npm run test:faults -- --seed 42        as it went when this seed was printed
+ *
+ * As root it skips nothing that the installed tools allow; with CI set, a skipped test fails the run.
+ */
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+
+const { values } = parseArgs({
+  options: { cycles: { type: 'string' }, injections: { type: 'string' }, seed: { type: 'string' } },
+});
+const seed = values.seed ?? String(Math.floor(Math.random() * 2 ** 31));
+const files = values.cycles ? ['kills.test.ts', 'power-cut.test.ts'] : values.injections ? ['syscalls.test.ts'] : [''];
+const env = {
+  ...process.env,
+  CISTERN_FAULT_SEED: seed,
+  ...(values.cycles && {
+    CISTERN_FAULT_CYCLES: values.cycles,
+    CISTERN_FAULT_CUTS: String(Math.ceil(Number(values.cycles) / 5)),
+    CISTERN_TEST_TIMEOUT: 'Infinity',
+  }),
+  ...(values.injections && { CISTERN_FAULT_INJECTIONS: values.injections, CISTERN_TEST_TIMEOUT: 'Infinity' }),
+};
+process.stderr.write(`Fault seed ${seed}; the same again: npm run test:faults -- --seed ${seed}\n`);
+const root = join(import.meta.dirname, '..');
+const paths = files.map((file) => join(root, 'test/faults', file));
+const runner = spawn(process.execPath, [join(root, 'scripts/test.mjs'), ...paths], {
+  stdio: ['inherit', 'pipe', 'inherit'],
+  env,
+});
+let skipped = 0;
+runner.stdout.on('data', (text) => {
+  process.stdout.write(text);
+  skipped += Number(/^# skipped (\d+)/m.exec(String(text))?.[1] ?? 0);
+});
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => runner.kill(signal));
+runner.on('close', (code) => {
+  if (process.env.CI && skipped > 0) {
+    process.stderr.write(`faults: ${skipped} tests were skipped, which continuous integration does not allow\n`);
+    process.exit(1);
+  }
+  process.exit(code ?? 1);
+});
