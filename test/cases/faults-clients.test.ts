@@ -127,21 +127,23 @@ describe('clients', () => {
     assert.equal(sha256(await filling.rest()), layer.digest);
   });
 
-  it('a range far ahead that upstream answers compressed is refused, and the fill is none the worse', async (t) => {
+  it('a range far ahead that upstream answers compressed is taken from the fill', async (t) => {
     const { registry, daemon, layer } = await startScene(t, { size: 10 * MIB });
     const gate = registry.hold({ kind: 'blob', method: 'GET', ranged: false, at: 100_000 });
     const filling = await daemon.openBlob(REPOSITORY, layer.digest);
     await gate.reached;
-    for (const encoding of ['gzip', 'br']) {
-      registry.fail(
-        { kind: 'blob', method: 'GET', ranged: true, times: 1 },
-        { headers: { 'content-encoding': encoding } },
-      );
-      const ahead = await daemon.blob(REPOSITORY, layer.digest, { range: 'bytes=9000000-9000999' });
-      assert.equal(ahead.status, 502);
-      assert.match(ahead.body.toString(), /"errors"/, 'and no byte of what came');
-    }
+    registry.fail({ kind: 'blob', method: 'GET', ranged: true }, { headers: { 'content-encoding': 'gzip' } });
+    const ahead = daemon.blob(REPOSITORY, layer.digest, { range: 'bytes=9000000-9000999' });
+    await eventually(
+      () =>
+        registry.count({ kind: 'blob', ranged: true, status: 200 }) > 0 ||
+        registry.count({ kind: 'blob', ranged: true, status: 206 }) > 0,
+      'upstream was asked for the range',
+    );
     gate.open();
+    const { status, body } = await ahead;
+    assert.equal(status, 206);
+    assert.deepEqual(body, layer.bytes.subarray(9_000_000, 9_001_000));
     assert.equal(sha256(await filling.rest()), layer.digest);
   });
 

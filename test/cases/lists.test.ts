@@ -58,13 +58,14 @@ describe('tags', () => {
   it("are upstream's to list: an error of its own while it cannot answer, and known tags are still pulled", async (t) => {
     const { registry, daemon } = await scene(t);
     assert.equal((await daemon.manifest(REPOSITORY, 'v00')).status, 200);
+    await registry.down();
+    const down = await get(`${daemon.url}/v2/${REPOSITORY}/tags/list`);
+    assert.deepEqual([down.status, errorCode(down)], [502, 'UNAVAILABLE']);
+    await registry.up();
     registry.fail({ kind: 'tags' }, { status: 429, headers: { 'retry-after': '7' } });
     const limited = await get(`${daemon.url}/v2/${REPOSITORY}/tags/list`);
     assert.deepEqual([limited.status, errorCode(limited)], [429, 'TOOMANYREQUESTS']);
     assert.equal(limited.headers['retry-after'], '7');
-    await registry.down();
-    const down = await get(`${daemon.url}/v2/${REPOSITORY}/tags/list`);
-    assert.deepEqual([down.status, errorCode(down)], [502, 'UNAVAILABLE']);
     assert.equal((await daemon.manifest(REPOSITORY, 'v00')).status, 200);
   });
 

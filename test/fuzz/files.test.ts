@@ -227,6 +227,7 @@ describe('files', () => {
     [
       { key: '', value: '', at: 0, bit: 0 },
       { key: 'a', value: '\0', at: 8, bit: 0 },
+      { key: '\0\0', value: '', at: 0, bit: 5 },
     ],
     ({ key, value, at, bit }) => {
       const sealed = seal(key, value);

@@ -225,6 +225,7 @@ describe('the list of upstreams', () => {
       credentialed: false,
       breaker: 'closed',
       rateLimit: undefined,
+      heldBackUntil: undefined,
       credential: undefined,
       activeBodies: 0,
       waitingBodies: 0,

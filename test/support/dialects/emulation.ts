@@ -101,7 +101,11 @@ export class Emulation {
         [server, client],
       ] as const) {
         open.add(socket);
-        socket.on('error', () => undefined).on('close', () => void (open.delete(socket), other.destroySoon()));
+        socket.on('error', () => undefined);
+        socket.on('close', () => {
+          open.delete(socket);
+          other.destroySoon();
+        });
       }
     });
     this.#proxy.listen(0, '127.0.0.1');

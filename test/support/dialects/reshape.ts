@@ -89,8 +89,8 @@ function blob({ blobs, blobHead }: Dialect, reply: Reply, { method }: LoggedRequ
 }
 
 function withoutDigest(reply: Reply): void {
-  const { 'docker-content-digest': _, ...others } = reply.headers;
-  reply.headers = others;
+  const others = Object.entries(reply.headers).filter(([name]) => name !== 'docker-content-digest');
+  reply.headers = Object.fromEntries(others);
 }
 
 function tags({ tags: quirks = {} }: Dialect, reply: Reply): Reply {
