@@ -196,6 +196,7 @@ describe('a password of ECR', { skip: missing('@aws-sdk/client-ecr') ?? false },
       if (authorization === undefined) response.writeHead(401, { 'www-authenticate': 'Basic realm="ECR"' }).end();
       else if (expired.has(authorization) || authorization !== proof() || url.includes('forbidden'))
         response.writeHead(403).end('{"errors":[{"code":"DENIED"}]}');
+      else if (url === '/v2/') response.writeHead(200).end();
       else response.writeHead(200, headers).end();
     });
     const auth = { type: 'ecr', region: 'eu-west-1', public: false } as const;
