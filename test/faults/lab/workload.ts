@@ -61,6 +61,9 @@ export async function work(world: World, options: WorkloadOptions): Promise<void
 /** Asked again: it may have become true meanwhile. */
 const isOver = (signal: AbortSignal): boolean => signal.aborted;
 
+const isRefusal = (error: unknown): boolean =>
+  error instanceof Error && /NOT_FOUND|FAILED_PRECONDITION|is under way|is being rebuilt/.test(error.message);
+
 /** As engines do: the tag's manifest, the images it names, then their blobs side by side. */
 async function pullImage(world: World, random: Random, { onStep }: WorkloadOptions): Promise<void> {
   const { repository, tag, images } = random.pick(world.library.shelf);
@@ -121,8 +124,8 @@ async function collectGarbage(world: World): Promise<void> {
     try {
       await collect(client.follow(garbageCollection.CollectGarbage, { dryRun: false }));
     } catch (error) {
-      // Another actor's is under way.
-      if (!(error instanceof Error && error.message.includes('is under way'))) throw error;
+      // Another actor's is under way, or nothing may be deleted yet.
+      if (!isRefusal(error)) throw error;
     }
   });
 }
@@ -134,8 +137,8 @@ async function evict(world: World, random: Random): Promise<void> {
     try {
       await client.ask(contents.EvictImage, { image: referenceTo(shelved) });
     } catch (error) {
-      // It may not be there, or a job may be working on it.
-      if (!(error instanceof Error && /NOT_FOUND|FAILED_PRECONDITION/.test(error.message))) throw error;
+      // It may not be there, a job may be working on it, or nothing may be deleted yet.
+      if (!isRefusal(error)) throw error;
     }
   });
 }
