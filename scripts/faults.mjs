@@ -10,13 +10,18 @@
  */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 
 const { values } = parseArgs({
   options: { cycles: { type: 'string' }, injections: { type: 'string' }, seed: { type: 'string' } },
 });
 const seed = values.seed ?? String(Math.floor(Math.random() * 2 ** 31));
-const files = values.cycles ? ['kills.test.ts', 'power-cut.test.ts'] : values.injections ? ['syscalls.test.ts'] : [''];
+const chosen = [
+  ...(values.cycles ? ['kills.test.ts', 'power-cut.test.ts'] : []),
+  ...(values.injections ? ['syscalls.test.ts'] : []),
+];
+const files = chosen.length > 0 ? chosen : [''];
 const env = {
   ...process.env,
   CISTERN_FAULT_SEED: seed,
@@ -27,7 +32,8 @@ const env = {
   }),
   ...(values.injections && { CISTERN_FAULT_INJECTIONS: values.injections, CISTERN_TEST_TIMEOUT: 'Infinity' }),
 };
-process.stderr.write(`Fault seed ${seed}; the same again: npm run test:faults -- --seed ${seed}\n`);
+const again = Object.entries({ ...values, seed }).map(([name, value]) => `--${name} ${value}`);
+process.stderr.write(`The same again: npm run test:faults -- ${again.join(' ')}\n`);
 const root = join(import.meta.dirname, '..');
 const paths = files.map((file) => join(root, 'test/faults', file));
 const runner = spawn(process.execPath, [join(root, 'scripts/test.mjs'), ...paths], {
@@ -35,9 +41,9 @@ const runner = spawn(process.execPath, [join(root, 'scripts/test.mjs'), ...paths
   env,
 });
 let skipped = 0;
-runner.stdout.on('data', (text) => {
-  process.stdout.write(text);
-  skipped += Number(/^# skipped (\d+)/m.exec(String(text))?.[1] ?? 0);
+createInterface({ input: runner.stdout }).on('line', (line) => {
+  process.stdout.write(`${line}\n`);
+  skipped += Number(/^# skipped (\d+)/.exec(line)?.[1] ?? 0);
 });
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => runner.kill(signal));
 runner.on('close', (code) => {

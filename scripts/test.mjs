@@ -1,6 +1,7 @@
 /**
  * Runs the tests: all that need nothing but Node, or only the files and folders named as arguments.
- * End-to-end tests and fault injection need other programs, so they run only when named: `npm run test:e2e`.
+ * End-to-end tests and fault injection need other programs, so they run only when named: `npm run test:e2e`,
+ * `npm run test:faults`.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';

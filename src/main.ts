@@ -76,6 +76,12 @@ program
 
 registerControlCommands(program, terminal, end);
 
+// `cistern images | head`: who reads no further has what was wanted. The daemon's log goes its own way.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+});
+
 try {
   await program.parseAsync();
 } catch (error) {

@@ -3,7 +3,8 @@
  * content goes to stdout, where it belongs to stderr. What each client understands: docs/clients.md.
  */
 import { presetUrl } from '../config/presets.js';
-import { readConfig } from '../config/load.js';
+import { formatProblem, readConfig } from '../config/load.js';
+import type { Config } from '../config/schema.js';
 import { isHost } from '../oci/reference.js';
 import { configFile } from './config-file.js';
 import { snippetFor, type Client, type Mirror } from './mirror-snippets.js';
@@ -19,8 +20,15 @@ export interface MirrorConfigOptions {
 const DEFAULT_URL = 'http://127.0.0.1:5000';
 const DEFAULT_REGISTRIES = ['docker.io', 'ghcr.io', 'quay.io', 'registry.k8s.io'];
 
+/** Without a configuration file it is made for an upstream of each registry that most people want. */
 export function mirrorConfig(client: Client, options: MirrorConfigOptions, terminal: Terminal): ExitCode {
-  const mirror = mirrorOf(options, terminal.env);
+  const file = configFile(options.config);
+  const read = file === undefined ? undefined : readConfig({ file, env: terminal.env });
+  if (read && !read.config) {
+    for (const problem of read.problems) terminal.err(formatProblem(problem));
+    return 2;
+  }
+  const mirror = mirrorOf(options.url, read?.config);
   if (mirror === undefined) {
     terminal.err('cistern: --url must be http:// or https:// with a host, and without user, query and fragment');
     return 2;
@@ -35,16 +43,12 @@ export function mirrorConfig(client: Client, options: MirrorConfigOptions, termi
   return 0;
 }
 
-function mirrorOf(
-  { url: text = DEFAULT_URL, config: given }: MirrorConfigOptions,
-  env: Terminal['env'],
-): Mirror | undefined {
+function mirrorOf(text = DEFAULT_URL, config: Config | undefined): Mirror | undefined {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (!url || !/^https?:$/.test(url.protocol)) return undefined;
   // It goes into TOML, YAML and a shell's quotes, so it has nothing that these would read as their own.
   if (!isHost(url.host) || !/^[\w./~-]*$/.test(url.pathname)) return undefined;
   if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') return undefined;
-  const { config } = readConfig({ file: configFile(given), env });
   const names = config?.upstreams.map((upstream) => upstream.name).filter((name) => presetUrl(name) !== undefined);
   return {
     url,

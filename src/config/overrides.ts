@@ -1,7 +1,7 @@
 /**
- * Configuration from the environment and the command line, laid over what the file says. Names follow INTERFACE.md:
- * `CISTERN_STORAGE__MAX_SIZE` is storage.maxSize, `CISTERN_UPSTREAMS__0__URL` is upstreams[0].url, and CISTERN_DATA_DIR is
- * dataDir. Other names without `__` are no configuration and are left alone.
+ * Configuration from the environment and the command line, laid over what the file says. `CISTERN_STORAGE__MAX_SIZE`
+ * is storage.maxSize, `CISTERN_UPSTREAMS__0__URL` is upstreams[0].url, CISTERN_DATA_DIR is dataDir and CISTERN_DRAIN_TIMEOUT
+ * is drainTimeout. Other names without `__` are no configuration and are left alone.
  */
 import type { KeyPath } from './rules.js';
 
@@ -14,7 +14,10 @@ export interface Override {
 
 export function overridesOf(env: Readonly<Record<string, string | undefined>>): readonly Override[] {
   return Object.entries(env)
-    .filter((entry): entry is [string, string] => entry[1] !== undefined && /^CISTERN_(DATA_DIR$|.*__)/.test(entry[0]))
+    .filter(
+      (entry): entry is [string, string] =>
+        entry[1] !== undefined && /^CISTERN_(DATA_DIR$|DRAIN_TIMEOUT$|.*__)/.test(entry[0]),
+    )
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([source, value]) => ({ source, value, path: pathOf(source.slice('CISTERN_'.length)) }));
 }

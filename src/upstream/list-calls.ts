@@ -86,7 +86,7 @@ export async function listReferrers(
     found.push(...referrersFrom(await readAll(response, MOST_LIST_BYTES), where));
     query = nextPage(response.headers('link'), response.url);
     // A part of them could lack the very signature that is looked for.
-    if (found.length > MAX_MANIFEST_CHILDREN || (query !== undefined && page >= MOST_PAGES))
+    if (found.length > MAX_MANIFEST_CHILDREN || (query !== undefined && page + 1 >= MOST_PAGES))
       throw new AppError('UPSTREAM_INVALID', `${where} lists too many referrers`);
   }
   return found;

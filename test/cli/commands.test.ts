@@ -150,6 +150,13 @@ describe('cistern mirror-config', () => {
     return { code, text: terminal.stdout.join('\n'), notes: terminal.stderr.join('\n') };
   }
 
+  it('says what is wrong with a configuration that it cannot read, and prints nothing for clients', () => {
+    const terminal = recordedTerminal();
+    assert.equal(mirrorConfig('docker', { config: '/nonexistent.yaml', output: 'text' }, terminal), 2);
+    assert.match(terminal.stderr.join('\n'), /\/nonexistent\.yaml/);
+    assert.deepEqual(terminal.stdout, []);
+  });
+
   it('gives dockerd a mirror, with a path where Docker Hub is not the default upstream', () => {
     const { code, text, notes } = print('docker');
     assert.equal(code, 0);
@@ -262,6 +269,16 @@ describe('the program', () => {
     const [code] = (await once(child, 'close')) as [number | null];
     return { code, ...output };
   }
+
+  it('ends quietly when nobody reads on', async () => {
+    const main = resolve(import.meta.dirname, '../../src/main.ts');
+    const child = spawn(process.execPath, ['--import', 'tsx', main, '--help'], { stdio: ['ignore', 'pipe', 'pipe'] });
+    child.stdout.destroy();
+    let said = '';
+    child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    await once(child, 'close');
+    assert.equal(said, '');
+  });
 
   it('ends with 0 for help and 2 for wrong usage', async () => {
     const help = await cistern('--help');

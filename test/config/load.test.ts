@@ -261,6 +261,7 @@ describe('the environment', () => {
       CISTERN_UPSTREAMS__0__ALLOW__0: 'library/*',
       CISTERN_UPSTREAMS__1__NAME: 'quay.io',
       CISTERN_DATA_DIR: '/tmp/a',
+      CISTERN_DRAIN_TIMEOUT: '7s',
       CISTERN_LOG__LEVEL: 'warn',
       CISTERN_ADDRESS: 'not configuration',
       OTHER__NAME: 'neither',
@@ -271,6 +272,7 @@ describe('the environment', () => {
     assert.equal(config.storage.maxSize, 2 ** 30);
     assert.equal(config.storage.lowWatermark, 0.5);
     assert.equal(config.dataDir, '/tmp/b');
+    assert.equal(config.drainTimeout, 7000);
     assert.equal(config.log.level, 'warn');
     const [hub, quay] = config.upstreams;
     assert.deepEqual([hub?.tagTtl, hub?.maxConnections, hub?.default, hub?.allow], [1000, 3, true, ['library/*']]);
