@@ -15,23 +15,27 @@ const TIMES = Number(process.env.CISTERN_FAULT_DAMAGES ?? 3);
 
 after(stopPrograms);
 
-const damages: Readonly<Record<string, (index: string, random: Random) => Promise<void>>> = {
+type Damage = (index: string, random: Random) => Promise<void>;
+
+const damages: Readonly<Record<string, Damage>> = {
   'is lost': (index) => rm(index, { recursive: true }),
   'has lost a file': async (index, random) => rm(join(index, random.pick(await filesIn(index)))),
-  'has a flipped bit': async (index, random) => {
-    const path = join(index, random.pick(await filesIn(index)));
-    const file = await open(path, 'r+');
-    const byte = Buffer.alloc(1);
-    const at = random.below((await file.stat()).size);
-    await file.read(byte, 0, 1, at);
-    byte[0] = byte[0]! ^ (1 << random.below(8));
-    await file.write(byte, 0, 1, at);
-    await file.close();
-  },
   'was cut': async (index, random) => {
     const path = join(index, random.pick(await filesIn(index)));
     await truncate(path, random.below((await stat(path)).size));
   },
+};
+
+/** Not always noticed: LevelDB drops a record of its log that does not add up, and goes on without it. */
+const flipBit: Damage = async (index, random) => {
+  const path = join(index, random.pick(await filesIn(index)));
+  const file = await open(path, 'r+');
+  const byte = Buffer.alloc(1);
+  const at = random.below((await file.stat()).size);
+  await file.read(byte, 0, 1, at);
+  byte[0] = byte[0]! ^ (1 << random.below(8));
+  await file.write(byte, 0, 1, at);
+  await file.close();
 };
 
 describe(`an index (seed ${seed})`, () => {
@@ -54,6 +58,24 @@ describe(`an index (seed ${seed})`, () => {
       }),
     );
   }
+
+  it(
+    `that has a flipped bit leads to no wrong byte and no failed pull, ${TIMES} times`,
+    scoped(async (t) => {
+      const world = await World.create(t, { seed, images: 6 });
+      for (let time = 0; time < TIMES; time++) {
+        await world.start();
+        await pullAll(world);
+        await world.stop();
+        await flipBit(join(world.data, 'index'), world.random);
+        await world.start();
+        await pullAll(world);
+        await world.assertKept();
+        await world.stop();
+      }
+      assert.ok(world.oracle.survivals > 0);
+    }),
+  );
 
   it(
     'that is an older copy is noticed, and what was stored since is not lost',
@@ -87,6 +109,8 @@ async function filesIn(index: string): Promise<readonly string[]> {
 async function pullAll(world: World, count = Infinity): Promise<void> {
   for (const { repository, tag, digests } of world.library.shelf.slice(0, count)) {
     assert.equal((await get(world.urlOf(repository, tag))).status, 200);
-    await Promise.all(digests.map((digest) => world.read({ repository, digest })));
+    await Promise.all(
+      digests.map(async (digest) => assert.equal((await world.read({ repository, digest })).status, 200)),
+    );
   }
 }
