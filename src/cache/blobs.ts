@@ -10,6 +10,7 @@ import type { Clock } from '../lib/clock.js';
 import { isAppError } from '../lib/errors.js';
 import type { Repository } from '../oci/descriptor.js';
 import { isEmptyDigest, type Digest } from '../oci/digest.js';
+import { isManifestType } from '../oci/media-types.js';
 import { inMemory, standsAlone, type BlobAnswer, type PickRange } from './blob-answer.js';
 import type { Access, Ask, Verdict } from './access.js';
 import { SMALL_BLOB, unknownBlob, type Flights, type Follower } from './flight.js';
@@ -128,7 +129,12 @@ export class Blobs {
   }
 
   #ask(entry: UpstreamEntry, repository: Repository, digest: Digest): Ask {
-    return async (signal) => ((await entry.upstream.statBlob(repository.name, digest, { signal })) ? {} : undefined);
+    return async (signal) => {
+      if (await entry.upstream.statBlob(repository.name, digest, { signal })) return {};
+      // Registries do not list manifests among the blobs, and the link is one for both.
+      if (!isManifestType((await this.#parts.catalog.blob(digest))?.mediaType ?? '')) return undefined;
+      return entry.upstream.resolve(repository.name, digest, { signal });
+    };
   }
 
   /** Concurrent callers share the question. */

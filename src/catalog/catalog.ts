@@ -245,7 +245,10 @@ export class Catalog {
   }
 
   revokeLink(repository: Repository, digest: Digest): Promise<void> {
-    return this.turn((tx) => removeLink(tx, repository, digest));
+    return this.turn(async (tx) => {
+      // What was never granted costs no write, and so shows nobody whether the digest is stored.
+      if (await tx.get(keys.link(digest, repository))) removeLink(tx, repository, digest);
+    });
   }
 
   /** The bytes are gone: so are the record and every link. Edges, roots and tags stay: the image may be fetched again. */

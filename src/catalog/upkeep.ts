@@ -4,7 +4,7 @@
  */
 import { Mutex } from '../lib/async.js';
 import type { Clock } from '../lib/clock.js';
-import type { AppError } from '../lib/errors.js';
+import { isAppError, type AppError } from '../lib/errors.js';
 import type { Logger } from '../lib/log.js';
 import type { MetadataStore } from '../metadata/metadata-store.js';
 import type { Epoch } from './epoch.js';
@@ -60,6 +60,8 @@ export class Upkeep {
   #rebuild: Promise<void> | undefined;
   #recovery: Promise<void> | undefined;
   #rebuilding: boolean;
+  /** Its second half is under way. */
+  #surveying = false;
   #health: CatalogHealth;
 
   private constructor(options: UpkeepOptions, ran: number) {
@@ -130,8 +132,8 @@ export class Upkeep {
 
   /** Opens the index again after a failed write, or makes a new one in the place of a damaged one. Never throws. */
   recover(): Promise<void> {
-    if (this.health === 'ready' || this.health === 'rebuilding' || this.#closing.signal.aborted)
-      return Promise.resolve();
+    const isWell = this.health === 'ready' || (this.health === 'rebuilding' && this.#surveying);
+    if (isWell || this.#closing.signal.aborted) return Promise.resolve();
     this.#recovery ??= this.#quietly('index is not back yet', () => this.#recover()).finally(() => {
       this.#recovery = undefined;
     });
@@ -162,35 +164,53 @@ export class Upkeep {
   async #writeSnapshot(): Promise<void> {
     const { store, files, epoch } = this.#options;
     if (this.queue.unusable) throw this.queue.unusable;
-    await writeSnapshot(files.snapshot, store, COPIED);
+    await this.#copy(files.snapshot, COPIED);
     await this.queue.exclusively(() => epoch.raise(store));
   }
 
   /** One at a time: they write the same file. */
   #copyCounts(): Promise<void> {
-    const { store, files } = this.#options;
+    const { files } = this.#options;
     return this.#copying.run(async () => {
       if (this.queue.unusable) throw this.queue.unusable;
-      await writeSnapshot(files.statistics, store, COUNTED);
+      await this.#copy(files.statistics, COUNTED);
     });
+  }
+
+  async #copy(file: string, copied: readonly string[]): Promise<void> {
+    try {
+      await writeSnapshot(file, this.#options.store, copied);
+    } catch (error) {
+      if (isAppError(error, 'INDEX_CORRUPT')) this.queue.condemn(error);
+      throw error;
+    }
   }
 
   async #recover(): Promise<void> {
     const damage = this.queue.unusable;
     if (!damage) {
       await this.queue.recover();
+      // A full disk had ended it.
+      if (this.#rebuilding && !this.#surveying) this.#startSurvey();
       return;
     }
     await this.#rebuild;
+    // Copies that went on into the new index would put almost nothing in the place of what it is restored from.
+    await this.#lastSnapshot;
+    await this.#copying.run(() => Promise.resolve());
     await this.queue.replace(async () => {
-      await this.#options.replaceIndex(damage);
+      // First: whoever deletes what has no record must not take the empty index at its word.
       this.#rebuilding = true;
+      await this.#options.replaceIndex(damage);
     });
     this.#startSurvey();
   }
 
   #startSurvey(): void {
-    this.#rebuild = this.#quietly('rebuild of the index was interrupted', () => this.#survey());
+    this.#surveying = true;
+    this.#rebuild = this.#quietly('rebuild of the index was interrupted', () => this.#survey()).finally(() => {
+      this.#surveying = false;
+    });
   }
 
   async #survey(): Promise<void> {

@@ -1,0 +1,103 @@
+/** An index that is replaced, or whose rebuild is cut short, while the daemon goes on: nothing is deleted on its word. */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { Catalog } from '../../src/catalog/catalog.js';
+import { Epoch } from '../../src/catalog/epoch.js';
+import { openCatalog } from '../../src/catalog/open-catalog.js';
+import type { Survey } from '../../src/catalog/rebuild.js';
+import { isAppError } from '../../src/lib/errors.js';
+import { openLevelDatabase, type OpenLevel } from '../../src/metadata/level-database.js';
+import { descriptor, digest, manifestDescriptor, memoryCatalog, repository, silent, tag } from '../support/catalogs.js';
+import { eventually } from '../support/eventually.js';
+import { ManualClock } from '../support/manual-clock.js';
+import { MemoryMetadataStore } from '../support/memory-metadata-store.js';
+import { temporaryDirectory } from '../support/tmp.js';
+
+const APP = repository('team/app');
+
+const oneBlob: Survey = async function* () {
+  await Promise.resolve();
+  yield { prefix: '', blobs: [{ digest: digest('layer'), size: 5 }] };
+};
+
+describe('an index that is found damaged', () => {
+  it('counts as incomplete before it is emptied', async (t) => {
+    const dataDir = await temporaryDirectory(t);
+    const clock = new ManualClock();
+    let damaged = false;
+    const whenEmptied: boolean[] = [];
+    const openLevel: OpenLevel = async (dir, options) => {
+      if (damaged) whenEmptied.push(again.rebuilding);
+      const database = await openLevelDatabase(dir, options);
+      const getSync = (key: string) => {
+        const value = database.getSync(key);
+        return damaged && value !== undefined && key.startsWith('tag ') ? `--------${value.slice(8)}` : value;
+      };
+      return { ...database, getSync };
+    };
+    const open = () => openCatalog({ dataDir, survey: oneBlob, clock, log: silent, openLevel });
+    const catalog = await open();
+    await catalog.rebuilt();
+    await catalog.recordManifest({
+      repository: APP,
+      descriptor: manifestDescriptor('image'),
+      children: [descriptor('layer')],
+      public: true,
+      asked: 'tag',
+      tag: tag('v1'),
+    });
+    await catalog.close();
+
+    const again: Catalog = await open();
+    t.after(() => again.close().catch(() => undefined));
+    damaged = true;
+    await assert.rejects(again.tag(APP, tag('v1')), (error) => isAppError(error, 'INDEX_CORRUPT'));
+    await again.recover();
+    assert.equal(whenEmptied[0], true);
+    damaged = false;
+    await again.rebuilt();
+    assert.equal(again.health, 'ready');
+  });
+});
+
+describe('a rebuild that a full disk ends', () => {
+  it('goes on when there is room again', async (t) => {
+    const dir = await temporaryDirectory(t);
+    const store = new MemoryMetadataStore();
+    const clock = new ManualClock();
+    const epoch = await Epoch.open(join(dir, 'epoch'));
+    await epoch.raise(store);
+    store.hasSpace = false;
+    store.failNextWrite('full');
+    const catalog = await Catalog.open({
+      store,
+      clock,
+      log: silent,
+      files: { snapshot: join(dir, 'snapshot'), statistics: join(dir, 'statistics') },
+      epoch,
+      rebuilding: true,
+      replaceIndex: () => Promise.reject(new Error('not in this test')),
+      survey: oneBlob,
+    });
+    t.after(() => catalog.close().catch(() => undefined));
+    await catalog.rebuilt();
+    assert.deepEqual([catalog.health, catalog.rebuilding], ['full', true]);
+    store.hasSpace = true;
+    await clock.advance(1000);
+    await eventually(() => catalog.health === 'ready', 'it is whole');
+    assert.equal((await catalog.blob(digest('layer')))?.size, 5);
+  });
+});
+
+describe('a link that was never granted', () => {
+  it('costs no write when it is revoked', async (t) => {
+    const { catalog, store } = await memoryCatalog(t);
+    await catalog.recordBlob({ repository: APP, descriptor: descriptor('layer'), public: false });
+    const { writes } = store;
+    await catalog.revokeLink(repository('other/app'), digest('layer'));
+    assert.equal(store.writes, writes);
+    await catalog.revokeLink(APP, digest('layer'));
+    assert.equal(await catalog.link(APP, digest('layer')), undefined);
+  });
+});
