@@ -54,7 +54,10 @@ export class HeldBack {
     if (response.status !== 429) return;
     const seconds = retryAfterOf(response, this.#clock.now());
     const wait = seconds === undefined ? UNSAID_MS : Math.min(seconds * 1000, LONGEST_MS);
-    this.#holds.set(kind, { until: this.#clock.monotonic() + wait, said: seconds !== undefined });
+    const until = this.#clock.monotonic() + wait;
+    // Of requests that were under way together, the last answer may name a nearer time, or none.
+    if (until > (this.#holds.get(kind)?.until ?? -Infinity))
+      this.#holds.set(kind, { until, said: seconds !== undefined });
   }
 
   #left({ until }: Hold): number {
