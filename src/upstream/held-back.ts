@@ -65,6 +65,9 @@ export class HeldBack {
   }
 }
 
-/** What a registry may count apart: the token endpoint by its address, the rest by method and what is asked for. */
+/**
+ * What a registry may count apart: the token endpoint by its address, the rest by method and what is asked for. A storage
+ * that blobs are redirected to is no registry, though GHCR's has `/blobs/` in its paths as well.
+ */
 export const kindOf = ({ method, url }: Pick<HttpRequest, 'method' | 'url'>): string =>
-  `${method} ${/\/(manifests|blobs|tags|referrers)\/[^/]+$/.exec(url.pathname)?.[1] ?? url.origin + url.pathname}`;
+  `${method} ${/\/v2\/.+\/(manifests|blobs|tags|referrers)\/[^/]+$/.exec(url.pathname)?.[1] ?? url.origin + url.pathname}`;

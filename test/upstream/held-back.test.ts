@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { HeldBack } from '../../src/upstream/held-back.js';
+import { HeldBack, kindOf } from '../../src/upstream/held-back.js';
 import type { HttpResponse } from '../../src/upstream/transport.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { failsWith } from './support.js';
@@ -22,5 +22,20 @@ describe('what upstream has us wait for', () => {
     assert.throws(() => held.check('GET manifests'), failsWith('UPSTREAM_RATE_LIMITED'));
     held.note('GET manifests', tooMany({ 'retry-after': '60' }));
     assert.equal(held.until, until + 50_000, 'a later time counts');
+  });
+});
+
+describe('the kind of a request', () => {
+  const kind = (url: string) => kindOf({ method: 'GET', url: new URL(url) });
+
+  it('is what is asked for at a registry, wherever its API is', () => {
+    assert.equal(kind('https://ghcr.io/v2/a/b/blobs/sha256:00'), 'GET blobs');
+    assert.equal(kind('https://nexus.example/repository/docker/v2/a/manifests/latest'), 'GET manifests');
+    assert.equal(kind('https://ghcr.io/v2/a/tags/list?n=5'), 'GET tags');
+  });
+
+  it('is the address at a storage, though its paths look like a registry’s', () => {
+    const stored = 'https://pkg-containers.githubusercontent.com/ghcr1/blobs/sha256:00';
+    assert.equal(kind(`${stored}?sig=secret`), `GET ${stored}`);
   });
 });
