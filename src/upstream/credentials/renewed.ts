@@ -1,8 +1,9 @@
 /**
  * A credential that has to be fetched and lives for a while. It is fetched once for all who wait, kept, and fetched again
  * behind the scenes when four fifths of its life are over, so that nobody waits for that; while the renewal fails, the one
- * at hand is used to its end. There is no timer: an upstream that nobody pulls from causes no calls. A failure is forgotten
- * after seconds, or as soon as what the credential is made from has changed.
+ * at hand is used to its end, even one that upstream refused: what it refused may have been one repository. There is no
+ * timer: an upstream that nobody pulls from causes no calls. A failure is forgotten after seconds, or as soon as what the
+ * credential is made from has changed.
  */
 import { abortable, SingleFlight } from '../../lib/async.js';
 import type { Clock } from '../../lib/clock.js';
@@ -54,6 +55,8 @@ export class RenewedCredential implements CredentialSource {
   readonly #options: RenewedOptions;
   readonly #fetches = new SingleFlight<Kept>();
   #kept: Kept | undefined;
+  /** Was kept until upstream refused it; good enough again when there is no other. */
+  #doubted: Kept | undefined;
   #failure: { readonly stamp: string; readonly at: number; readonly error: unknown } | undefined;
   #refetchedAt: number | undefined;
 
@@ -78,7 +81,11 @@ export class RenewedCredential implements CredentialSource {
       if (since >= RENEWAL_PAUSE_MS) void this.#fetch(stamp).catch(() => undefined);
       return kept.credential;
     }
-    if (failure && since < PAUSE_MS) throw failure.error;
+    if (failure && since < PAUSE_MS) {
+      const again = this.#trustAgain(stamp);
+      if (again) return again.credential;
+      throw failure.error;
+    }
     // Whoever asked first may leave; the others still want it.
     return (await abortable(this.#fetch(stamp), signal)).credential;
   }
@@ -89,7 +96,16 @@ export class RenewedCredential implements CredentialSource {
     // A right that is missing looks the same to us; it must not cause a fetch with each pull.
     if (this.#refetchedAt !== undefined && now - this.#refetchedAt < PAUSE_MS) return;
     this.#refetchedAt = now;
+    this.#doubted = this.#kept;
     this.#kept = undefined;
+  }
+
+  #trustAgain(stamp: string): Kept | undefined {
+    const doubted = this.#doubted;
+    if (doubted?.stamp !== stamp || this.#options.clock.monotonic() >= doubted.until) return undefined;
+    this.#doubted = undefined;
+    this.#kept = doubted;
+    return doubted;
   }
 
   #fetch(stamp: string): Promise<Kept> {
@@ -102,12 +118,14 @@ export class RenewedCredential implements CredentialSource {
         const due = asked + good * RENEWED_AT;
         const kept = { stamp, credential, due, until: asked + good * SENT_UNTIL, ends: life !== undefined };
         this.#kept = kept;
+        this.#doubted = undefined;
         this.#failure = undefined;
         return kept;
       } catch (caught) {
         const error = this.#explain(caught);
         const known = this.#failure?.stamp === stamp;
         this.#failure = { stamp, at: clock.monotonic(), error };
+        const again = this.#trustAgain(stamp);
         if (!known && this.#kept?.stamp === stamp) {
           const minutes = Math.round((this.#kept.until - clock.monotonic()) / 60_000);
           log.warn(
@@ -115,6 +133,7 @@ export class RenewedCredential implements CredentialSource {
             'the credential was not renewed; the one in use is good meanwhile',
           );
         }
+        if (again) return again;
         throw error;
       }
     });

@@ -169,6 +169,29 @@ export function credentialSource(name: string, kind: Kind): void {
       assert.equal(await at.source.get(signal), third, 'refused again at once: it is not the credential');
     });
 
+    it('goes on with the one that upstream refused while there is no other, for it may be good elsewhere', async (t) => {
+      const at = await scene(t, kind);
+      const { signal } = new AbortController();
+      const first = await at.source.get(signal);
+      await at.origin.break();
+      at.source.invalidate(first);
+      await at.clock.advance(PAUSE / 2);
+      assert.equal(await at.source.get(signal), first);
+      await at.clock.advance(PAUSE / 2);
+      at.source.invalidate(first);
+      assert.equal(await at.source.get(signal), first, 'within the pause after a failure');
+      assert.equal(at.logged.filter((line) => line.includes('was not renewed')).length, 1);
+      await at.origin.mend();
+      await at.clock.advance(PAUSE);
+      at.source.invalidate(first);
+      const second = await at.source.get(signal);
+      assert.notEqual(proofOf(second), proofOf(first));
+      await at.origin.break();
+      await at.clock.advance(life);
+      failsWith('UPSTREAM_CREDENTIALS')(await failure(at.get()));
+      tellsNone(at);
+    });
+
     it('asks no more often than every few seconds while it fails', async (t) => {
       const at = await scene(t, kind);
       await at.origin.break();
