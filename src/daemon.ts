@@ -19,6 +19,7 @@ import { StatisticsLedger, type Statistics } from './cache/statistics/statistics
 import type { UpstreamEntry } from './cache/upstream-entry.js';
 import type { ConfiguredUpstream, Upstreams as WatchedUpstreams } from './cache/doctor/upstream-states.js';
 import { openCatalog } from './catalog/open-catalog.js';
+import { isCredentialed } from './config/rules.js';
 import type { Config, UpstreamConfig } from './config/schema.js';
 import { ControlServer } from './control/server.js';
 import { FilesystemBlobStore } from './content/filesystem-blob-store.js';
@@ -140,7 +141,7 @@ async function start(config: Config, log: Logger, reread: () => Config, undo: Un
     { spools, store, catalog, digestLocks, makeRoom, count: ledger, clock, log },
     entries.current,
   );
-  undo.push('flights', () => cache.close(AbortSignal.timeout(config.drainTimeout / 2)));
+  undo.push('flights', () => cache.close(AbortSignal.timeout(config.drainTimeout / 4)));
   const nameOf = (host: string) => namesOf(inForce.upstreams).names.get(host);
   const { concurrency } = config.prefetch;
   const prefetches = await Prefetcher.open({ cache, catalog, store, clock, log, concurrency, nameOf });
@@ -342,7 +343,7 @@ function policyOf(config: UpstreamConfig): UpstreamEntry['policy'] {
   return {
     ...config,
     permits: (repository) => allowed(repository) && !denied(repository),
-    credentialed: config.auth.type !== 'anonymous',
+    credentialed: isCredentialed(config),
   };
 }
 

@@ -64,11 +64,15 @@ function upstreamAddresses({ url, realms, allowNetworks, tls }: UpstreamConfig, 
   return breaches;
 }
 
+/** It gives us what it does not give to everybody: for a login, or for a certificate of ours. */
+export const isCredentialed = ({ auth, tls }: Pick<UpstreamConfig, 'auth' | 'tls'>): boolean =>
+  auth.type !== 'anonymous' || tls?.certFile !== undefined;
+
 /** What other machines can reach must know who asks, wherever asking gives more than the public has. */
 function exposure({ registry, control, upstreams }: Config): readonly Breach[] {
   const breaches: Breach[] = [];
   if (!isLocal(registry.listen)) {
-    const credentialed = upstreams.find((upstream) => upstream.auth.type !== 'anonymous');
+    const credentialed = upstreams.find(isCredentialed);
     const open = registry.auth.type === 'none' && registry.tls?.clientCaFile === undefined;
     if (credentialed && open && !registry.allowAnonymous) {
       const message =

@@ -313,6 +313,11 @@ describe('what other machines can reach', () => {
     );
     good(`registry: { listen: "0.0.0.0:5000", allowAnonymous: true }\n${credentialed}`);
     good(`registry: { listen: "0.0.0.0:5000" }\n${DEFAULTS}`);
+    const tls = `{ certFile: ${write('us.pem', 'c', 0o644)}, keyFile: ${write('us.key', 'k')} }`;
+    only(
+      bad(`registry: { listen: "0.0.0.0:5000" }\nupstreams: [{ name: ghcr.io, tls: ${tls} }]\n`),
+      /registry\.listen: lets every machine.*ghcr\.io/,
+    );
     for (const host of ['127.0.0.1', '127.9.9.9', '[::1]', 'localhost'])
       good(`registry: { listen: "${host}:5000" }\n${credentialed}`);
   });
