@@ -269,7 +269,7 @@ async function openDatabase(openLevel: OpenLevel, dir: string, createIfMissing: 
     if (code === 'LEVEL_LOCKED') {
       throw new AppError('DIRECTORY_IN_USE', `${dir} is in use by another process`, { cause: error });
     }
-    if (code === 'LEVEL_CORRUPTION' || code === 'LEVEL_INVALID' || !(await hasManifest(dir))) throw corrupt(dir, error);
+    if (isDamage(error) || code === 'LEVEL_INVALID' || !(await hasManifest(dir))) throw corrupt(dir, error);
     throw new AppError('INDEX_FAILED', `the index in ${dir} could not be opened`, { cause: error });
   }
 }
@@ -289,10 +289,18 @@ const closed = (): AppError => new AppError('INDEX_FAILED', 'the index is closed
 
 function readFailure(error: unknown): AppError {
   if (isAppError(error)) return error;
-  if (levelCode(error) === 'LEVEL_CORRUPTION') {
+  if (isDamage(error)) {
     return new AppError('INDEX_CORRUPT', 'the index is damaged', { cause: error });
   }
   return new AppError('INDEX_FAILED', 'the index could not be read', { cause: error });
+}
+
+/** Tables are mapped into memory, and a read beyond the end of one that was cut is EINVAL to LevelDB, not corruption. */
+function isDamage(error: unknown): boolean {
+  if (levelCode(error) === 'LEVEL_CORRUPTION') return true;
+  const said =
+    error instanceof Error ? `${error.message} ${error.cause instanceof Error ? error.cause.message : ''}` : '';
+  return /\.(ldb|sst): Invalid argument\b/.test(said);
 }
 
 /** The most exact code that level gives: its own errors wrap LevelDB's as their cause. */

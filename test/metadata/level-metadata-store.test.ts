@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { Level } from 'level';
@@ -85,6 +85,26 @@ describe('LevelMetadataStore', () => {
     const again = await open(t, { dir });
     for (const key of ['a', 'b', 'c']) await assert.rejects(again.get(key), fails('INDEX_CORRUPT'));
     await assert.rejects(collect(again.scan('')), fails('INDEX_CORRUPT'));
+  });
+
+  it('says that a table that was cut, wherever, is damaged', async (t) => {
+    const records = Array.from({ length: 3000 }, (_, n) => put(`key ${n}`, `${n}`.repeat(20)));
+    for (const share of [0.1, 0.5, 0.9]) {
+      const dir = join(await temporaryDirectory(t), 'index');
+      const store = await open(t, { dir });
+      await store.write(records);
+      await store.close();
+      // What the log holds becomes a table at the next opening.
+      await (await open(t, { dir })).close();
+      for (const name of (await readdir(dir)).filter((each) => each.endsWith('.ldb'))) {
+        await truncate(join(dir, name), Math.floor((await stat(join(dir, name))).size * share));
+      }
+      const readAll = async () => {
+        const cut = await open(t, { dir });
+        for (const { key } of records) await cut.get(key);
+      };
+      await assert.rejects(readAll(), fails('INDEX_CORRUPT'), `cut to ${share}`);
+    }
   });
 
   it('takes no write after one failed for want of space, serves reads, and is back once there is space', async (t) => {
