@@ -87,7 +87,7 @@ describe('the architecture', () => {
   });
 
   it('names engines only where they are put together', () => {
-    const composition = ['daemon.ts', 'catalog/open-catalog.ts'];
+    const composition = ['daemon/daemon.ts', 'daemon/configured-upstreams.ts', 'catalog/open-catalog.ts'];
     const engine = /(filesystem-blob-store|level-metadata-store|registry-upstream)\.js$/;
     const breaches = files.filter(
       ({ name, imports }) => !composition.includes(name) && imports.some((specifier) => engine.test(specifier)),

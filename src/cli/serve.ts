@@ -18,7 +18,7 @@ export interface ServeOptions {
   readonly logLevel?: string;
 }
 
-/** What src/daemon.ts gives, as far as it is needed here. */
+/** What src/daemon/daemon.ts gives, as far as it is needed here. */
 export interface RunningDaemon {
   reload(config: Config): void;
   stop(): Promise<void>;

@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadConfig } from '../../src/config/load.js';
-import { type Daemon, startDaemon } from '../../src/daemon.js';
+import { type Daemon, startDaemon } from '../../src/daemon/daemon.js';
 import { createLog } from '../../src/lib/log.js';
 import { eventually } from './eventually.js';
 import { type Answer, fetchAll, open, type Reader, type RequestOptions } from './http.js';

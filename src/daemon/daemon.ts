@@ -4,42 +4,38 @@
  */
 import { mkdir, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import picomatch from 'picomatch';
-import { Metrics } from './admin/metrics.js';
-import { AdminServer } from './admin/server.js';
-import { overall, statusPage } from './admin/status-page.js';
-import { GarbageCollector } from './cache/collect/collector.js';
-import { Doctor } from './cache/doctor/doctor.js';
-import { Prefetcher } from './cache/prefetch/prefetcher.js';
-import type { PrefetchSpec } from './cache/prefetch/prefetch.js';
-import { PullThrough } from './cache/pull-through.js';
-import { StoredContents } from './cache/contents/stored-contents.js';
-import { StoredEraser } from './cache/collect/stored-eraser.js';
-import { StatisticsLedger, type Statistics } from './cache/statistics/statistics.js';
-import type { UpstreamEntry } from './cache/upstream-entry.js';
-import type { ConfiguredUpstream, Upstreams as WatchedUpstreams } from './cache/doctor/upstream-states.js';
-import { openCatalog } from './catalog/open-catalog.js';
-import { isCredentialed } from './config/rules.js';
-import type { Config, UpstreamConfig } from './config/schema.js';
-import { ControlServer } from './control/server.js';
-import { FilesystemBlobStore } from './content/filesystem-blob-store.js';
-import { Rehasher } from './content/rehash.js';
-import { ReadBudget } from './content/read-budget.js';
-import { SpoolArea } from './content/spool-area.js';
-import { survey } from './content/survey.js';
-import { KeyedMutex } from './lib/async.js';
-import { systemClock } from './lib/clock.js';
-import type { Logger } from './lib/log.js';
-import { Undo } from './lib/undo.js';
-import { version } from './lib/version.js';
-import { DirectoryLock } from './metadata/directory-lock.js';
-import { parseImagePattern } from './oci/image-pattern.js';
-import type { Digest } from './oci/digest.js';
-import { ClientAuth } from './registry/client-auth.js';
-import type { UpstreamNames } from './registry/naming.js';
-import { RegistryServer } from './registry/server.js';
-import { Scheduler, type Job } from './schedule/scheduler.js';
-import { RegistryUpstream } from './upstream/registry-upstream.js';
+import { Metrics } from '../admin/metrics.js';
+import { AdminServer } from '../admin/server.js';
+import { overall, statusPage } from '../admin/status-page.js';
+import { GarbageCollector } from '../cache/collect/collector.js';
+import { Doctor } from '../cache/doctor/doctor.js';
+import { Prefetcher } from '../cache/prefetch/prefetcher.js';
+import type { PrefetchSpec } from '../cache/prefetch/prefetch.js';
+import { PullThrough } from '../cache/pull-through.js';
+import { StoredContents } from '../cache/contents/stored-contents.js';
+import { StoredEraser } from '../cache/collect/stored-eraser.js';
+import { StatisticsLedger, type Statistics } from '../cache/statistics/statistics.js';
+import type { Upstreams } from '../cache/doctor/upstream-states.js';
+import { openCatalog } from '../catalog/open-catalog.js';
+import type { Config } from '../config/schema.js';
+import { ControlServer } from '../control/server.js';
+import { FilesystemBlobStore } from '../content/filesystem-blob-store.js';
+import { Rehasher } from '../content/rehash.js';
+import { ReadBudget } from '../content/read-budget.js';
+import { SpoolArea } from '../content/spool-area.js';
+import { survey } from '../content/survey.js';
+import { KeyedMutex } from '../lib/async.js';
+import { systemClock } from '../lib/clock.js';
+import type { Logger } from '../lib/log.js';
+import { Undo } from '../lib/undo.js';
+import { version } from '../lib/version.js';
+import { DirectoryLock } from '../metadata/directory-lock.js';
+import { parseImagePattern } from '../oci/image-pattern.js';
+import type { Digest } from '../oci/digest.js';
+import { ClientAuth } from '../registry/client-auth.js';
+import { RegistryServer } from '../registry/server.js';
+import { Scheduler, type Job } from '../schedule/scheduler.js';
+import { ConfiguredUpstreams, namesOf } from './configured-upstreams.js';
 
 export interface Daemon {
   /** Upstreams and their policies. What else has changed needs a restart, and is said. */
@@ -47,7 +43,7 @@ export interface Daemon {
   /** Drains for at most `drainTimeout`. */
   stop(): Promise<void>;
   readonly statistics: Statistics;
-  readonly upstreams: WatchedUpstreams;
+  readonly upstreams: Upstreams;
   readonly addresses: { readonly registry: string; readonly admin: string; readonly control: string };
 }
 
@@ -116,7 +112,7 @@ async function start(config: Config, log: Logger, reread: () => Config, undo: Un
   undo.push('statistics', () => ledger.close());
 
   let listeners: readonly { address: string; port: number }[] = [];
-  const entries = new Upstreams(log, () => listeners);
+  const entries = new ConfiguredUpstreams(log, () => listeners);
   entries.replace(config.upstreams);
   undo.push('upstreams', () => entries.close());
   const digestLocks = new KeyedMutex();
@@ -276,83 +272,6 @@ async function start(config: Config, log: Logger, reread: () => Config, undo: Un
       stopping ??= undo.run();
       return stopping;
     },
-  };
-}
-
-interface OpenUpstream {
-  readonly config: string;
-  readonly aliases: readonly string[];
-  readonly default: boolean;
-  readonly upstream: RegistryUpstream;
-  readonly entry: UpstreamEntry;
-}
-
-/** The configured upstreams. One whose configuration has not changed keeps its tokens and connections over a reload. */
-class Upstreams {
-  readonly #log: Logger;
-  readonly #ownListeners: () => readonly { address: string; port: number }[];
-  #open = new Map<string, OpenUpstream>();
-
-  constructor(log: Logger, ownListeners: () => readonly { address: string; port: number }[]) {
-    this.#log = log;
-    this.#ownListeners = ownListeners;
-  }
-
-  get current(): ReadonlyMap<string, UpstreamEntry> {
-    return new Map([...this.#open].map(([name, { entry }]) => [name, entry]));
-  }
-
-  /** In the order of the configuration. */
-  get configured(): readonly ConfiguredUpstream[] {
-    return [...this.#open.values()];
-  }
-
-  /** Throws CONFIG_INVALID and changes nothing when one of them cannot be opened. */
-  replace(configs: readonly UpstreamConfig[]): void {
-    const next = new Map<string, OpenUpstream>();
-    for (const config of configs) {
-      const text = JSON.stringify(config);
-      const old = this.#open.get(config.name);
-      // A secret prints as `[secret]`: that it has changed cannot be seen.
-      const same = old?.config === text && config.auth.type !== 'basic' && config.auth.type !== 'bearer';
-      const upstream = same
-        ? old.upstream
-        : RegistryUpstream.open({
-            ...config,
-            ownListeners: this.#ownListeners,
-            clock: systemClock,
-            log: this.#log,
-            env: process.env,
-          });
-      const { name, aliases, default: isDefault } = config;
-      const entry = { upstream, policy: policyOf(config) };
-      next.set(name, { config: text, aliases, default: isDefault, upstream, entry });
-    }
-    // Pulls under way finish with the upstream they began with; its idle connections end by themselves.
-    this.#open = next;
-  }
-
-  async close(): Promise<void> {
-    await Promise.allSettled([...this.#open.values()].map(({ upstream }) => upstream.close()));
-  }
-}
-
-function policyOf(config: UpstreamConfig): UpstreamEntry['policy'] {
-  const allowed = config.allow.length === 0 ? () => true : picomatch(config.allow);
-  const denied = config.deny.length === 0 ? () => false : picomatch(config.deny);
-  return {
-    ...config,
-    permits: (repository) => allowed(repository) && !denied(repository),
-    credentialed: isCredentialed(config),
-  };
-}
-
-function namesOf(configs: readonly UpstreamConfig[]): UpstreamNames {
-  return {
-    names: new Map(
-      configs.flatMap(({ name, aliases }) => [name, ...aliases].map((alias): [string, string] => [alias, name])),
-    ),
-    default: configs.find((config) => config.default)?.name,
   };
 }
 
