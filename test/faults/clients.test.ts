@@ -7,7 +7,7 @@ import { get, open, type Reader } from '../support/http.js';
 import { makeImage } from '../support/images.js';
 import { seed } from './lab/random.js';
 import { scoped } from './lab/scoped.js';
-import { work } from './lab/workload.js';
+import { steps } from './lab/steps.js';
 import { World } from './lab/world.js';
 
 const MiB = 1024 * 1024;
@@ -48,10 +48,10 @@ describe(`clients (seed ${seed})`, () => {
     scoped(async (t) => {
       const world = await World.create(t, { seed });
       await world.start();
-      await steps(world, 60);
+      await steps(world, 60, { faults: true });
       await world.assertNothingOpen();
       const settled = await settledDescriptors(world);
-      await steps(world, 150);
+      await steps(world, 150, { faults: true });
       await world.assertNothingOpen();
       await eventually(
         async () => (await world.descriptors()).length <= settled + 4,
@@ -77,21 +77,12 @@ describe(`clients (seed ${seed})`, () => {
         const answer = await world.read({ repository, digest: digests.at(-1)! }).catch(() => undefined);
         return answer?.status === 200 && answer.complete;
       }, 'it serves again');
-      await steps(world, 40);
+      await steps(world, 40, { faults: true });
       await world.assertNothingOpen();
       await world.stop();
     }),
   );
 });
-
-async function steps(world: World, count: number): Promise<void> {
-  const ending = new AbortController();
-  let left = count;
-  const onStep = () => {
-    if (--left <= 0) ending.abort();
-  };
-  await work(world, { until: ending.signal, faults: true, onStep });
-}
 
 async function settledDescriptors(world: World): Promise<number> {
   let [before, now] = [-1, 0];

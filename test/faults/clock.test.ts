@@ -2,12 +2,11 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { after, describe, it } from 'node:test';
-import { garbageCollection } from '../../src/cli/client.js';
 import { stopPrograms } from '../e2e/support/processes.js';
-import { collect } from '../support/collect.js';
 import { get } from '../support/http.js';
 import { seed } from './lab/random.js';
 import { scoped } from './lab/scoped.js';
+import { collectGarbage, pullAll } from './lab/steps.js';
 import { World } from './lab/world.js';
 
 // The library alone: the command would be a parent that signals do not pass.
@@ -46,15 +45,3 @@ describe(`a clock (seed ${seed})`, { skip }, () => {
     );
   }
 });
-
-const collectGarbage = (world: World): Promise<void> =>
-  world.control(async (client) => {
-    await collect(client.follow(garbageCollection.CollectGarbage, { dryRun: false }));
-  });
-
-async function pullAll(world: World): Promise<void> {
-  for (const { repository, tag, digests } of world.library.shelf) {
-    assert.equal((await get(world.urlOf(repository, tag))).status, 200);
-    for (const digest of digests) await world.read({ repository, digest });
-  }
-}

@@ -5,13 +5,12 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { statusOf, stopPrograms } from '../e2e/support/processes.js';
 import { eventually } from '../support/eventually.js';
-import { get } from '../support/http.js';
 import { temporaryDirectory } from '../support/tmp.js';
 import { mountTmpfs, withoutRoot } from './lab/disk.js';
 import { seed } from './lab/random.js';
 import { scoped } from './lab/scoped.js';
+import { pullAll, steps } from './lab/steps.js';
 import { injections, under, withoutStrace } from './lab/strace.js';
-import { work } from './lab/workload.js';
 import { World } from './lab/world.js';
 
 const MiB = 1024 * 1024;
@@ -32,9 +31,9 @@ describe(`a disk (seed ${seed})`, { skip: withoutRoot }, () => {
         const size = world.random.between(20, 47) * MiB;
         await writeFile(ballast, Buffer.alloc(size)).catch(() => full++);
         await steps(world, 60);
-        await pullEverything(world);
+        await pullAll(world);
         await rm(ballast, { force: true });
-        await pullEverything(world);
+        await pullAll(world);
       }
       await eventually(async () => (await world.daemon.readiness()) === 200, 'it is ready');
       assert.ok(world.daemonSaid('stored') > 0, 'something was stored');
@@ -60,11 +59,11 @@ describe(`a disk (seed ${seed})`, { skip: withoutRoot }, () => {
         if (!made) break;
         taken.push(path);
       }
-      await pullEverything(world);
+      await pullAll(world);
       assert.equal(world.oracle.kept.length, 0, 'nothing can have been stored');
       for (const path of taken) await rm(path);
       await eventually(async () => {
-        await pullEverything(world);
+        await pullAll(world);
         return world.oracle.kept.length > 0;
       }, 'it stores again');
       await world.stop();
@@ -82,7 +81,7 @@ describe('a disk that takes a quarter of a second for each sync', { skip: withou
       await world.start(under({ syscalls: ['fsync', 'fdatasync'], nth: 1, forGood: true, does }, trace));
       let pulling = true;
       let alive = 0;
-      const pulls = pullEverything(world).finally(() => (pulling = false));
+      const pulls = pullAll(world).finally(() => (pulling = false));
       while (pulling) {
         assert.equal(await statusOf(`${world.daemon.adminUrl}/healthz`), 200);
         alive++;
@@ -94,29 +93,3 @@ describe('a disk that takes a quarter of a second for each sync', { skip: withou
     }),
   );
 });
-
-/** Clients at work for so many of their steps. */
-async function steps(world: World, count: number): Promise<void> {
-  const ending = new AbortController();
-  let left = count;
-  const onStep = () => {
-    if (--left <= 0) ending.abort();
-  };
-  await work(world, { until: ending.signal, onStep });
-}
-
-/** Each image, as clients get it whatever the disk does. */
-async function pullEverything(world: World): Promise<void> {
-  for (const { repository, tag, digests } of world.library.shelf) {
-    assert.equal((await get(world.urlOf(repository, tag))).status, 200, `${repository}:${tag}`);
-    await Promise.all(
-      digests.map(async (digest) => {
-        const answer = await world.read({ repository, digest });
-        assert.ok(
-          answer.status === 200 && answer.complete,
-          `${digest}: ${answer.status} ${answer.complete} ${answer.body.subarray(0, 300).toString()}`,
-        );
-      }),
-    );
-  }
-}

@@ -4,10 +4,10 @@ import { cp, open, readdir, rm, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { stopPrograms } from '../e2e/support/processes.js';
-import { get } from '../support/http.js';
 import type { Random } from './lab/random.js';
 import { seed } from './lab/random.js';
 import { scoped } from './lab/scoped.js';
+import { pullAll } from './lab/steps.js';
 import { World } from './lab/world.js';
 
 /** Random damage is done so often to each index. */
@@ -83,7 +83,7 @@ describe(`an index (seed ${seed})`, () => {
       const world = await World.create(t, { seed, images: 8 });
       const [index, copy] = [join(world.data, 'index'), join(world.dir, 'copy')];
       await world.start();
-      await pullAll(world, 4);
+      await pullAll(world, { count: 4 });
       await world.stop();
       await cp(index, copy, { recursive: true });
       await world.start();
@@ -104,13 +104,4 @@ async function filesIn(index: string): Promise<readonly string[]> {
   const names = (await readdir(index)).filter((name) => !/^(LOG|LOG\.old|LOCK)$/.test(name));
   const sizes = await Promise.all(names.map(async (name) => (await stat(join(index, name))).size));
   return names.filter((_, n) => sizes[n]! > 0);
-}
-
-async function pullAll(world: World, count = Infinity): Promise<void> {
-  for (const { repository, tag, digests } of world.library.shelf.slice(0, count)) {
-    assert.equal((await get(world.urlOf(repository, tag))).status, 200);
-    await Promise.all(
-      digests.map(async (digest) => assert.equal((await world.read({ repository, digest })).status, 200)),
-    );
-  }
 }

@@ -6,9 +6,9 @@ import { after, describe, it } from 'node:test';
 import { contents } from '../../src/cli/client.js';
 import { stopPrograms } from '../e2e/support/processes.js';
 import { eventually } from '../support/eventually.js';
-import { get } from '../support/http.js';
 import { seed, type Random } from './lab/random.js';
 import { scoped } from './lab/scoped.js';
+import { pullAll } from './lab/steps.js';
 import { World } from './lab/world.js';
 
 /** Blobs above it are handed out as they are read; the scrub is what finds their rot. */
@@ -49,7 +49,7 @@ describe(`a stored blob (seed ${seed})`, () => {
         await world.stop();
         const found = await spoil(world, damage);
         await world.start();
-        await pullAll(world, (bytes) => name !== 'a bit flips' || bytes <= HASHED_ON_READ);
+        await pullAll(world, { among: (bytes) => name !== 'a bit flips' || bytes <= HASHED_ON_READ });
         await world.stop();
 
         const rotten = await spoil(world, damage);
@@ -83,15 +83,4 @@ async function spoil(world: World, damage: Damage): Promise<readonly string[]> {
   const chosen = stored.filter(() => world.random.next() < SHARE_THAT_ROTS);
   for (const digest of chosen) await damage(world.fileOf(digest), world.library.bytes(digest).length, world.random);
   return chosen;
-}
-
-/** `among`: by the size of a blob in bytes. */
-async function pullAll(world: World, among: (bytes: number) => boolean = () => true): Promise<void> {
-  for (const { repository, tag, digests } of world.library.shelf) {
-    assert.equal((await get(world.urlOf(repository, tag))).status, 200);
-    for (const digest of digests) {
-      if (!among(world.library.bytes(digest).length)) continue;
-      await world.read({ repository, digest });
-    }
-  }
 }

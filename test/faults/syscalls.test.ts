@@ -5,11 +5,11 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { contents, garbageCollection } from '../../src/cli/client.js';
+import { contents } from '../../src/cli/client.js';
 import { stopPrograms } from '../e2e/support/processes.js';
-import { collect } from '../support/collect.js';
 import { Random, seed } from './lab/random.js';
 import { scoped } from './lab/scoped.js';
+import { collectGarbage, pullAll } from './lab/steps.js';
 import { injections, under, withoutStrace, type Injection } from './lab/strace.js';
 import { isVerdict } from './lab/oracle.js';
 import { UPSTREAM, World } from './lab/world.js';
@@ -64,19 +64,15 @@ describe(`a system call that goes wrong (seed ${seed})`, { skip: withoutStrace }
 async function throughItAll(world: World, command: readonly string[]): Promise<boolean> {
   try {
     await world.start(command);
-    await pullAll(world);
+    await pullAll(world, { mayFail: true });
     const [first] = world.library.shelf;
     await world.control(async (client) => {
       world.oracle.drops(first!);
       // With a disk that fails, these may fail: but not silently, and not by losing something else.
       await client.ask(contents.EvictImage, { image: `${UPSTREAM}/${first!.repository}:${first!.tag}` }).catch(refused);
-      try {
-        await collect(client.follow(garbageCollection.CollectGarbage, { dryRun: false }));
-      } catch (error) {
-        refused(error);
-      }
     });
-    await pullAll(world);
+    await collectGarbage(world).catch(refused);
+    await pullAll(world, { mayFail: true });
     await world.daemon.stop();
     return true;
   } catch (error) {
@@ -88,16 +84,6 @@ async function throughItAll(world: World, command: readonly string[]): Promise<b
 const refused = (error: unknown): void => {
   if (!/^\d+ [A-Z_]+: /.test((error as Error).message)) throw error;
 };
-
-/** Every image, each blob judged. */
-async function pullAll(world: World): Promise<void> {
-  for (const { repository, tag, digests } of world.library.shelf) {
-    await world.read({ repository, digest: digests[0]! });
-    const byTag = await fetch(world.urlOf(repository, tag));
-    await byTag.arrayBuffer();
-    await Promise.all(digests.slice(1).map((digest) => world.read({ repository, digest })));
-  }
-}
 
 function chosen(): readonly Case[] {
   if (TRIED === 'all') return all;

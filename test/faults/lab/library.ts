@@ -18,10 +18,13 @@ export interface Shelved {
 export class Library {
   readonly shelf: readonly Shelved[];
   readonly #contents: ReadonlyMap<string, Content>;
+  /** Everything that a tag was ever pointed at. */
+  readonly #tagged = new Map<string, Set<string>>();
 
   private constructor(shelf: readonly Shelved[], contents: ReadonlyMap<string, Content>) {
     this.shelf = shelf;
     this.#contents = contents;
+    for (const { repository, tag, digests } of shelf) this.#point(repository, tag, digests[0]!);
   }
 
   /** Pushes `count` images to the registry. */
@@ -50,9 +53,18 @@ export class Library {
     return content.bytes;
   }
 
+  digestsOf(repository: string, tag: string): ReadonlySet<string> {
+    return this.#tagged.get(`${repository}:${tag}`) ?? new Set();
+  }
+
   isManifest(digest: string): boolean {
     const mediaType = this.#contents.get(digest)?.mediaType ?? '';
     return /manifest|index/.test(mediaType);
+  }
+
+  #point(repository: string, tag: string, digest: string): void {
+    const name = `${repository}:${tag}`;
+    this.#tagged.set(name, new Set([...this.digestsOf(repository, tag), digest]));
   }
 }
 

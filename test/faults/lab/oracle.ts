@@ -84,6 +84,18 @@ export class Oracle {
     }
   }
 
+  /** An answer for a tag: the bytes of something that it was pointed at, under the digest they have. */
+  judgeTag(repository: string, tag: string, answer: Answer): void {
+    if (!answer.complete || answer.status !== 200) return;
+    this.answers++;
+    const digest = sha256(answer.body);
+    if (!this.#library.digestsOf(repository, tag).has(digest)) {
+      throw new Verdict(`WRONG BYTES: ${repository}:${tag} was never ${digest}`);
+    }
+    const named = String(answer.headers['docker-content-digest']);
+    if (named !== digest) throw new Verdict(`WRONG DIGEST: ${repository}:${tag} is ${digest}, and came as ${named}`);
+  }
+
   /** What came for an acknowledged digest while no upstream could help. Throws when it is lost. */
   judgeKept({ repository, digest }: Kept, answer: Answer): void {
     this.judge(digest, answer);

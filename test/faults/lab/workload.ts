@@ -67,7 +67,7 @@ const isRefusal = (error: unknown): boolean =>
 /** As engines do: the tag's manifest, the images it names, then their blobs side by side. */
 async function pullImage(world: World, random: Random, { onStep }: WorkloadOptions): Promise<void> {
   const { repository, tag, images } = random.pick(world.library.shelf);
-  const answer = await get(world.urlOf(repository, tag));
+  const answer = await world.readTag(repository, tag);
   if (answer.status !== 200) return;
   for (const image of images) {
     const read = async ({ digest }: { readonly digest: string }) => {

@@ -97,6 +97,13 @@ export class World {
     return answer;
   }
 
+  /** A manifest by tag, judged. */
+  async readTag(repository: string, tag: string): Promise<Answer> {
+    const answer = await get(this.urlOf(repository, tag));
+    this.oracle.judgeTag(repository, tag, answer);
+    return answer;
+  }
+
   urlOf(repository: string, reference: string): string {
     const kind = reference.includes(':') && !this.library.isManifest(reference) ? 'blobs' : 'manifests';
     return `${this.daemon.url}/v2/${repository}/${kind}/${reference}`;
