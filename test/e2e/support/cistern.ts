@@ -60,10 +60,16 @@ export class Cistern {
 
   static async start(options: CisternOptions): Promise<Cistern> {
     const { program } = await invokeCistern(options);
-    await until(() => addressesIn(program) !== undefined, 'cistern', program);
-    const cistern = new Cistern(program, addressesIn(program)!);
-    await until(async () => (await cistern.readiness()) === 200, 'cistern', program);
-    return cistern;
+    try {
+      await until(() => addressesIn(program) !== undefined, 'cistern', program);
+      const cistern = new Cistern(program, addressesIn(program)!);
+      await until(async () => (await cistern.readiness()) === 200, 'cistern', program);
+      return cistern;
+    } catch (error) {
+      // Nobody else knows of it.
+      program.child.kill('SIGKILL');
+      throw error;
+    }
   }
 
   get host(): string {
