@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import { command, MAIN, type Ended } from './command.js';
 import { Program, statusOf, until, type Exit } from './processes.js';
 
+/** Milliseconds. For one that hangs, not for a machine that has much else to do. */
+const START_LIMIT = 120_000;
+
 export interface CisternOptions {
   /** Its data is in `dir`/var, so a second one with the same `dir` takes over what the first stored. */
   readonly dir: string;
@@ -61,9 +64,9 @@ export class Cistern {
   static async start(options: CisternOptions): Promise<Cistern> {
     const { program } = await invokeCistern(options);
     try {
-      await until(() => addressesIn(program) !== undefined, 'cistern', program);
+      await until(() => addressesIn(program) !== undefined, 'cistern', program, START_LIMIT);
       const cistern = new Cistern(program, addressesIn(program)!);
-      await until(async () => (await cistern.readiness()) === 200, 'cistern', program);
+      await until(async () => (await cistern.readiness()) === 200, 'cistern', program, START_LIMIT);
       return cistern;
     } catch (error) {
       // Nobody else knows of it.

@@ -6,6 +6,7 @@ import { execFile, execFileSync } from 'node:child_process';
 import { mkdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { eventually } from '../../support/eventually.js';
 import type { Scope } from '../../support/tmp.js';
 
 const run = promisify(execFile);
@@ -69,6 +70,13 @@ export class LoopDisk {
   /** What the next boot finds. Whoever has files open there must have ended. */
   async mountAgain(): Promise<void> {
     await unmount(this.path);
+    // A container that was started meanwhile has a copy of every mount: until it ends, the next mount would be of the same
+    // file system, still shut down.
+    await eventually(
+      async () => (await run('losetup', ['-j', this.#image])).stdout === '',
+      'the file system is gone',
+      60_000,
+    );
     await this.#mount();
   }
 
