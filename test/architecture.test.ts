@@ -38,6 +38,7 @@ const OWNERS: readonly (readonly [name: RegExp, owner: RegExp])[] = [
   [/^pino(-pretty)?$/, /^lib\/log\.ts$/],
   [/^node-cron$/, /^(schedule\/scheduler|config\/cron)\.ts$/],
   [/^(@grpc\/.*|grpc-health-check)$/, /^(control|cli)\//],
+  [/^@opentelemetry\//, /^(lib|daemon)\/tracing\.ts$/],
 ];
 
 const files = readdirSync(SOURCE, { recursive: true, encoding: 'utf8' })

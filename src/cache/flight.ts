@@ -11,6 +11,7 @@ import type { Spool, VerifiedFile } from '../content/spool.js';
 import type { Clock } from '../lib/clock.js';
 import { AppError, isAppError, toAppError } from '../lib/errors.js';
 import type { Logger } from '../lib/log.js';
+import { traced } from '../lib/tracing.js';
 import type { Repository } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
 import type { Priority, Upstream } from '../upstream/upstream.js';
@@ -75,7 +76,8 @@ export class Flight {
     this.#upstream = upstream;
     this.repository = repository;
     this.digest = digest;
-    this.done = this.#run();
+    const { upstream: host, name } = repository;
+    this.done = traced('fill', 'internal', { upstream: host, repository: name, digest }, () => this.#run());
     this.done.catch(() => undefined);
   }
 
@@ -158,7 +160,7 @@ export class Flight {
     try {
       const file = await this.#fetch();
       const { size } = file;
-      await this.#store(file);
+      await traced('store', 'internal', { bytes: size }, () => this.#store(file));
       log.info({ ...where, bytes: size, durationMs: Math.round(this.#parts.clock.monotonic() - started) }, 'stored');
     } catch (error) {
       this.#ready.reject(error);

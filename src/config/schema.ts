@@ -135,12 +135,23 @@ const secretOf = (
   return z.NEVER;
 };
 
-/** The type of an upstream's credential that needs packages which may have been left out. */
-const withPackages = <T extends string>(type: T, ...names: readonly OptionalPackage[]) =>
-  z.literal(type).superRefine((_, context) => {
+/** A value that needs packages which may have been left out. */
+const needsPackages =
+  (what: string, ...names: readonly OptionalPackage[]) =>
+  (_: unknown, context: z.RefinementCtx) => {
     const problem = names.map(missing).find((message) => message !== undefined);
-    if (problem !== undefined) context.addIssue({ code: 'custom', message: `${type} ${problem}` });
-  });
+    if (problem !== undefined) context.addIssue({ code: 'custom', message: `${what} ${problem}` });
+  };
+
+const TRACING = [
+  '@opentelemetry/sdk-trace-node',
+  '@opentelemetry/exporter-trace-otlp-http',
+  '@opentelemetry/resources',
+] as const;
+
+/** The type of an upstream's credential. */
+const withPackages = <T extends string>(type: T, ...names: readonly OptionalPackage[]) =>
+  z.literal(type).superRefine(needsPackages(type, ...names));
 
 const helperName = value((input) => {
   if (typeof input === 'string' && /^[a-z0-9-]+$/.test(input)) return input;
@@ -312,6 +323,16 @@ export const configSchema = z.strictObject({
     .prefault({}),
   scrub: z
     .strictObject({ schedule: value(parseSchedule).default('0 2 * * 0'), rate: size.default(parseSize('50MiB')) })
+    .prefault({}),
+  tracing: z
+    .strictObject({
+      /** Of an OTLP collector; spans go to /v1/traces below it. Undefined: nothing is traced. */
+      endpoint: httpUrl(false)
+        .superRefine(needsPackages('endpoint', ...TRACING))
+        .optional(),
+      /** Of the requests that nobody traces already. */
+      ratio: share.default(1),
+    })
     .prefault({}),
   log: z
     .strictObject({

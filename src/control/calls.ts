@@ -12,6 +12,7 @@ import type {
 } from '@grpc/grpc-js';
 import { AppError, toAppError } from '../lib/errors.js';
 import type { Logger } from '../lib/log.js';
+import { traced } from '../lib/tracing.js';
 import { failureOf } from './status.js';
 
 /** What the three kinds of call have in common. */
@@ -116,7 +117,7 @@ export class Calls {
     this.#active.add(controller);
     if (watch) this.#watching.add(controller);
     try {
-      const result = await work(signal);
+      const result = await traced(call.getPath(), 'server', {}, () => work(signal));
       // Whoever ends quietly when it is aborted has not finished.
       signal.throwIfAborted();
       return result;

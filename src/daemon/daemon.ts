@@ -36,6 +36,7 @@ import { ClientAuth } from '../registry/client-auth.js';
 import { RegistryServer } from '../registry/server.js';
 import { Scheduler, type Job } from '../schedule/scheduler.js';
 import { ConfiguredUpstreams, namesOf } from './configured-upstreams.js';
+import { startTracing } from './tracing.js';
 
 export interface Daemon {
   /** Upstreams and their policies. What else has changed needs a restart, and is said. */
@@ -58,6 +59,7 @@ const FIXED = [
   'gc',
   'prefetch',
   'scrub',
+  'tracing',
 ] as const;
 
 /**
@@ -82,6 +84,7 @@ async function start(config: Config, log: Logger, reread: () => Config, undo: Un
   await mkdir(dataDir, { recursive: true });
   const lock = await DirectoryLock.open(join(dataDir, 'lock'), dataDir);
   undo.push('lock', () => lock.close());
+  undo.push('tracing', await startTracing(config.tracing, log));
 
   // What the parts above refer to before it is there.
   const late: { admin?: AdminServer; prefetcher?: Prefetcher; collection?: Job } = {};

@@ -12,6 +12,9 @@ const VERSIONS = {
   '@aws-sdk/credential-provider-node': '3',
   'google-auth-library': '10',
   '@azure/identity': '4.13',
+  '@opentelemetry/sdk-trace-node': '2',
+  '@opentelemetry/exporter-trace-otlp-http': '0.223',
+  '@opentelemetry/resources': '2',
 } as const;
 
 export type OptionalPackage = keyof typeof VERSIONS;

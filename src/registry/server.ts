@@ -16,6 +16,7 @@ import { AppError, ERRORS, systemCode, toAppError } from '../lib/errors.js';
 import type { FollowedFiles } from '../lib/followed-files.js';
 import type { Logger } from '../lib/log.js';
 import { followTls, type TlsMaterial, type TlsPaths } from '../lib/tls-files.js';
+import { RequestSpan } from '../lib/tracing.js';
 import type { Repository } from '../oci/descriptor.js';
 import { blob } from './blobs.js';
 import type { ClientAuth } from './client-auth.js';
@@ -67,6 +68,7 @@ export interface RegistryServerParts {
 interface Entry {
   readonly id: string;
   readonly began: number;
+  readonly span: RequestSpan;
   repository: Repository | undefined;
   reference: string | undefined;
   error: AppError | undefined;
@@ -189,6 +191,7 @@ export class RegistryServer {
     const entry: Entry = {
       id: `${this.#run}-${(++this.#requests).toString(36)}`,
       began: this.#clock.monotonic(),
+      span: new RequestSpan('request', request.headers),
       repository: undefined,
       reference: undefined,
       error: undefined,
@@ -216,7 +219,7 @@ export class RegistryServer {
     }
     try {
       if (ambiguous) throw new AppError('REQUEST_INVALID', 'a request has one Host header');
-      reply = await this.#reply(request, entry, leaving.signal);
+      reply = await entry.span.run(() => this.#reply(request, entry, leaving.signal));
       await this.#write(response, reply, entry.sent);
     } catch (error) {
       entry.error = toAppError(error);
@@ -340,7 +343,9 @@ export class RegistryServer {
       durationMs: Math.round(this.#clock.monotonic() - entry.began),
       ...(!complete && { cut: true }),
     };
-    if (entry.error && ERRORS[entry.error.code].http >= 500) this.#log.warn({ ...fields, err: entry.error }, 'request');
+    const failed = entry.error !== undefined && ERRORS[entry.error.code].http >= 500;
+    entry.span.end(`${request.method ?? ''} ${entry.pull ?? ''}`.trim(), fields, failed);
+    if (failed) this.#log.warn({ ...fields, err: entry.error }, 'request');
     else this.#log.info(fields, 'request');
   }
 

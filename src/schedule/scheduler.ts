@@ -5,6 +5,7 @@
 import { createTask, type Logger as CronLogger, type ScheduledTask } from 'node-cron';
 import { AppError, isAppError } from '../lib/errors.js';
 import type { Logger } from '../lib/log.js';
+import { traced } from '../lib/tracing.js';
 
 export interface JobOptions {
   readonly name: string;
@@ -64,7 +65,8 @@ export class Job {
   async run(): Promise<void> {
     this.#stopping.throwIfAborted();
     if (this.#running) throw new AppError('ALREADY_RUNNING', `${this.#options.name} is running already`);
-    this.#running = this.#options.run(this.#stopping).finally(() => {
+    const { name, run } = this.#options;
+    this.#running = traced(name, 'internal', {}, () => run(this.#stopping)).finally(() => {
       this.#running = undefined;
     });
     await this.#running;

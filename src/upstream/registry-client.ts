@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../lib/clock.js';
 import { AppError } from '../lib/errors.js';
+import { traced } from '../lib/tracing.js';
 import { failureOf, requirePlain } from './answers.js';
 import type { Authenticator, Grant } from './authenticator.js';
 import type { Breaker } from './breaker.js';
@@ -153,8 +154,15 @@ export class RegistryClient {
   }
 
   #send(request: HttpRequest): Promise<HttpResponse> {
-    const { transport, breaker } = this.#options;
-    return breaker.run(() => transport.send(request));
+    const { upstream, transport, breaker } = this.#options;
+    const { method, url } = request;
+    const ask = () =>
+      traced(method, 'client', { method, upstream, host: url.hostname }, async (tell) => {
+        const response = await transport.send(request);
+        tell({ status: response.status });
+        return response;
+      });
+    return breaker.run(ask);
   }
 
   #urlOf({ repository, path }: RegistryRequest): URL {
