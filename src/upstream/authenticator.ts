@@ -104,7 +104,10 @@ export class Authenticator {
     this.#failure = undefined;
   }
 
-  /** What to try after upstream refused `used`; undefined when there is nothing better. */
+  /**
+   * What to try after upstream refused `used`; undefined when there is nothing better. Throws UPSTREAM_CREDENTIALS when that was
+   * for our credential, not for the repository.
+   */
   async after(
     refusal: Refusal,
     used: Grant | undefined,
@@ -118,20 +121,19 @@ export class Authenticator {
     else if (refusal.status === 401 && !this.#login && !this.#pinged) await this.#ping(signal);
 
     if (used === undefined || used.kind !== this.#login?.kind) return this.#grantFor(repository, signal);
-    // What was learned on /v2/ says nothing of scopes, so the first token may have been for another than is wanted.
-    if (used.fresh && this.#scopeOf(repository) === scope) return undefined;
     if (used.credential) {
-      this.#options.credentials?.invalidate(used.credential);
-      const again = await this.#grantFor(repository, signal);
-      if (again && again.header !== used.header) return { ...again, fresh: true };
-      // ECR says 403 to an expired password and to a repository that the account may not pull.
-      if (
-        refusal.status === 403 &&
-        !(await this.#opens({ url: baseOf(url), headers: { authorization: used.header } }, signal))
-      )
-        throw this.refused(url.host);
+      if (!used.fresh) {
+        this.#options.credentials?.invalidate(used.credential);
+        const again = await this.#grantFor(repository, signal);
+        if (again && again.header !== used.header) return { ...again, fresh: true };
+      }
+      // ECR's 403, and the 401 of others, may be for the credential, or for a repository that a good one does not open.
+      const login = { url: baseOf(url), headers: { authorization: used.header } };
+      if (!isTooNarrow(challenge) && !(await this.#opens(login, signal))) throw this.refused(url.host);
       return undefined;
     }
+    // What was learned on /v2/ says nothing of scopes, so the first token may have been for another than is wanted.
+    if (used.fresh && this.#scopeOf(repository) === scope) return undefined;
     for (const [key, token] of this.#tokens.entries()) if (bearer(token) === used.header) this.#tokens.delete(key);
     return this.#grantFor(repository, signal);
   }
@@ -316,5 +318,9 @@ export function baseOf(registry: URL): URL {
   url.pathname = `${url.pathname.replace(/\/$/, '')}/v2/`;
   return url;
 }
+
+/** The login is good, but not for this: Docker's way of not saying whether there is such a repository. */
+const isTooNarrow = (challenge: Challenge | undefined): boolean =>
+  challenge?.parameters.get('error') === 'insufficient_scope';
 
 const bearer = (token: Token): string => `Bearer ${token.value}`;

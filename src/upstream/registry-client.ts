@@ -8,7 +8,6 @@ import { traced } from '../lib/tracing.js';
 import { failureOf, requirePlain } from './answers.js';
 import type { Authenticator, Grant } from './authenticator.js';
 import type { Breaker } from './breaker.js';
-import { parseChallenges } from './challenge.js';
 import { HeldBack, kindOf } from './held-back.js';
 import { rateLimitOf, type RateLimit } from './rate-limit.js';
 import { readAll, type SmallAnswer, type SmallRequest } from './small-answer.js';
@@ -112,8 +111,7 @@ export class RegistryClient {
           ? await authenticator.after({ status, challenges }, grant, repository, signal).catch(giveUp(response))
           : undefined;
       if (next === undefined) {
-        if (status !== 401 || !authenticator.credentialed || grant?.kind === 'token' || isTooNarrow(challenges))
-          return response;
+        if (status !== 401 || !authenticator.credentialed || grant) return response;
         response.discard();
         throw authenticator.refused(response.url.host);
       }
@@ -177,10 +175,6 @@ function isRefusal(status: number, grant: Grant | undefined, challenges: readonl
   if (!grant || grant.fresh || challenges.length > 0) return false;
   return (status === 400 && grant.kind === 'token') || (status === 403 && grant.kind === 'credential');
 }
-
-/** The login is good, but not for this: Docker's way of not saying whether there is such a repository. */
-const isTooNarrow = (challenges: readonly string[]): boolean =>
-  parseChallenges(challenges).some(({ parameters }) => parameters.get('error') === 'insufficient_scope');
 
 function targetOf(response: HttpResponse, start: URL, upstream: string): URL {
   const location = response.header('location') ?? '';
