@@ -75,10 +75,13 @@ describe('serve', () => {
     writeFileSync(file, 'a: 1\nb: 2\n');
     const world = new World();
     assert.equal(await world.run(() => assert.fail('started')), 2);
-    assert.deepEqual(world.terminal.stderr, [
-      `${file}:1:1 a: is not a known key; known here: dataDir, registry, control, admin, upstreams, storage, drainTimeout, gc, prefetch, scrub, log\n` +
-        `${file}:2:1 b: is not a known key; known here: dataDir, registry, control, admin, upstreams, storage, drainTimeout, gc, prefetch, scrub, log`,
-    ]);
+    const [problems, ...more] = world.terminal.stderr;
+    assert.deepEqual(more, []);
+    // Which keys are known is the schema's business, and its tests'.
+    assert.deepEqual(
+      problems!.split('\n').map((line) => line.replace(/; known here: dataDir, .*/, '')),
+      [`${file}:1:1 a: is not a known key`, `${file}:2:1 b: is not a known key`],
+    );
   });
 
   for (const signal of ['SIGTERM', 'SIGINT']) {

@@ -379,6 +379,18 @@ describe('a registry that wants Basic', () => {
       ['/v2/ false', '/v2/a/b/manifests/latest true', '/v2/c/manifests/latest true'],
     );
   });
+
+  it('may say 401 for a repository that a good credential does not open, which is no fault of the credential', async (t) => {
+    const server = await serve(t, ({ url, headers: { authorization } }, response) => {
+      if (authorization === basicHeader && !url.startsWith('/v2/secret/'))
+        response.writeHead(200, url === '/v2/' ? {} : headers).end();
+      else response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end();
+    });
+    const upstream = openUpstream(t, server.url, { auth: basicAuth });
+    assert.equal(await upstream.resolve('secret/b', latest, call()), undefined);
+    assert.equal(upstream.status().credential?.failure, undefined);
+    assert.ok(await upstream.resolve('a/b', latest, call()));
+  });
 });
 
 describe('a token realm that is not to be trusted', () => {
