@@ -1,8 +1,11 @@
 /**
- * Jobs that run by the clock on the wall. A job never overlaps itself, whether cron starts it or somebody asks for it:
- * both pass the one lock here, because node-cron knows only of its own runs. Stopping waits for what runs.
+ * Jobs that run by the clock on the wall. A job never overlaps itself, whether its time has come or somebody asks for it.
+ * Stopping waits for what runs.
+ *
+ * node-cron says when a job is due; the waiting is done here. Its own timer would go through every date that a clock set
+ * ahead has skipped, one by one and in one go, and would wait for years for one that was set back.
  */
-import { createTask, type Logger as CronLogger, type ScheduledTask } from 'node-cron';
+import { createTask, type ScheduledTask } from 'node-cron';
 import { AppError, isAppError } from '../lib/errors.js';
 import type { Logger } from '../lib/log.js';
 import { traced } from '../lib/tracing.js';
@@ -15,6 +18,9 @@ export interface JobOptions {
   /** Aborted when Cistern stops. */
   readonly run: (signal: AbortSignal) => Promise<void>;
 }
+
+/** Milliseconds after which the clock is looked at again, for it may have been set. */
+const LOOK_AGAIN = 60_000;
 
 export class Scheduler {
   readonly #log: Logger;
@@ -44,7 +50,10 @@ export class Job {
   readonly #options: JobOptions;
   readonly #log: Logger;
   readonly #stopping: AbortSignal;
-  readonly #task: ScheduledTask;
+  /** Never started: it only knows the dates. */
+  readonly #dates: ScheduledTask;
+  #timer: NodeJS.Timeout | undefined;
+  #nextAt: number;
   #running: Promise<void> | undefined;
 
   constructor(options: JobOptions, log: Logger, stopping: AbortSignal) {
@@ -52,13 +61,14 @@ export class Job {
     this.#options = options;
     this.#log = log;
     this.#stopping = stopping;
-    this.#task = createTask(schedule, () => this.#due(), { name, timezone, logger: cronLogger(log) });
-    void this.#task.start();
+    this.#dates = createTask(schedule, () => undefined, { name, timezone });
+    this.#nextAt = this.#nextDate();
+    this.#wait();
   }
 
   /** Milliseconds since the epoch. */
   get nextAt(): number | undefined {
-    return this.#stopping.aborted ? undefined : this.#task.getNextRun()?.getTime();
+    return this.#stopping.aborted ? undefined : this.#nextAt;
   }
 
   /** Runs it now. Throws ALREADY_RUNNING while it runs, DRAINING when Cistern stops, and what the job throws. */
@@ -73,8 +83,31 @@ export class Job {
   }
 
   async stop(): Promise<void> {
-    await this.#task.destroy();
+    clearTimeout(this.#timer);
+    await this.#dates.destroy();
     await this.#running?.catch(() => undefined);
+  }
+
+  #wait(): void {
+    const left = Math.max(0, this.#nextAt - Date.now());
+    this.#timer = setTimeout(
+      () => {
+        this.#look();
+      },
+      Math.min(left, LOOK_AGAIN),
+    );
+  }
+
+  /** However many dates have passed, it is due once; and one that a clock set back brings nearer again is not missed. */
+  #look(): void {
+    if (Date.now() >= this.#nextAt) void this.#due();
+    this.#nextAt = this.#nextDate();
+    this.#wait();
+  }
+
+  /** The first after now. */
+  #nextDate(): number {
+    return this.#dates.getNextRuns(1)[0]?.getTime() ?? Infinity;
   }
 
   /** Nobody awaits it, so nothing may be thrown. */
@@ -88,10 +121,3 @@ export class Job {
     }
   }
 }
-
-const cronLogger = (log: Logger): CronLogger => ({
-  info: (message) => log.info({}, message),
-  warn: (message) => log.warn({}, message),
-  error: (message, error) => log.error({ err: error ?? message }, 'scheduling failed'),
-  debug: (message, error) => log.debug({ err: error }, String(message)),
-});

@@ -4,6 +4,7 @@ import { deferred } from '../../src/lib/async.js';
 import { isAppError } from '../../src/lib/errors.js';
 import { createLog } from '../../src/lib/log.js';
 import { Scheduler } from '../../src/schedule/scheduler.js';
+import { eventually } from '../support/eventually.js';
 
 const EVERY_SECOND = { schedule: '* * * * * *', timezone: 'UTC' };
 
@@ -79,6 +80,32 @@ describe('the scheduler', () => {
     const { scheduler: jobs, lines } = scheduler();
     jobs.add({ ...EVERY_SECOND, name: 'broken', run: () => Promise.reject(new Error('no luck')) });
     while (!lines.some((line) => line.includes('no luck'))) await new Promise((resolve) => setTimeout(resolve, 20));
+    await jobs.stop();
+  });
+
+  // The dates are node-cron's by the mocked clock, the waiting is real.
+  it('starts a job once when the clock is set ahead by three years', async (t) => {
+    t.mock.timers.enable({ apis: ['Date'], now: Date.UTC(2026, 0, 1) });
+    const { scheduler: jobs } = scheduler();
+    let runs = 0;
+    const job = jobs.add({ ...EVERY_SECOND, name: 'often', run: () => Promise.resolve(void runs++) });
+    t.mock.timers.setTime(Date.UTC(2029, 0, 1));
+    await eventually(() => runs > 0, 'it runs');
+    assert.equal(runs, 1);
+    assert.equal(job.nextAt, Date.UTC(2029, 0, 1, 0, 0, 1));
+    await jobs.stop();
+  });
+
+  it('does not wait three years when the clock is set back by them', async (t) => {
+    t.mock.timers.enable({ apis: ['Date'], now: Date.UTC(2029, 0, 1) });
+    const { scheduler: jobs } = scheduler();
+    let runs = 0;
+    const job = jobs.add({ ...EVERY_SECOND, name: 'often', run: () => Promise.resolve(void runs++) });
+    t.mock.timers.setTime(Date.UTC(2026, 0, 1));
+    await eventually(() => job.nextAt === Date.UTC(2026, 0, 1, 0, 0, 1), 'it is due in 2026');
+    assert.equal(runs, 0, 'not before');
+    t.mock.timers.setTime(Date.UTC(2026, 0, 1, 0, 0, 1));
+    await eventually(() => runs === 1, 'it runs');
     await jobs.stop();
   });
 });
