@@ -143,10 +143,10 @@ async function writeRecords(index: string, images: readonly Image[]): Promise<vo
   for (const { number, manifest, children } of images) {
     const repository = { upstream: UPSTREAM, name: nameOf(number) };
     for (const digest of [manifest, ...children]) {
-      add(keys.link(digest, repository), { checkedAt: at });
+      add(keys.link(digest, repository), { checkedAt: at, ran: 1000 });
       add(keys.held(digest, repository), MARK);
     }
-    const tag = { digest: manifest, mediaType: OCI_IMAGE, size: 1000, fetchedAt: at, checkedAt: at };
+    const tag = { digest: manifest, mediaType: OCI_IMAGE, size: 1000, fetchedAt: at, checkedAt: at, ran: 1000 };
     add(keys.tag(repository, parseTag(`v${number}`)), tag);
     add(keys.root(manifest, repository), { by: 'tag', at });
     add(keys.used(manifest, repository), { at, ran: 1000, pulls: 1 });

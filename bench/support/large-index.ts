@@ -75,7 +75,7 @@ function* records({ blobs, manifests, garbage }: LargeIndex, names: string): Ite
   for (const { digest, mediaType } of all)
     yield put(keys.blob(digest), { size: SIZE, mediaType, storedAt: at, ran: 0, via });
   yield* inOrder(all.map(({ digest, number }) => keys.held(digest, repository(number)))).map((key) => put(key, MARK));
-  for (const { digest, number } of all) yield put(keys.link(digest, repository(number)), { checkedAt: at });
+  for (const { digest, number } of all) yield put(keys.link(digest, repository(number)), { checkedAt: at, ran: 0 });
   const ordered = images.map((digest, number) => ({ digest, number })).sort(byDigest);
   for (const { digest, number } of ordered) yield put(keys.manifest(digest), { children: childrenOf(number) });
   yield put(keys.runningTime, RAN);
@@ -84,7 +84,7 @@ function* records({ blobs, manifests, garbage }: LargeIndex, names: string): Ite
   yield* inOrder(edges).map((key) => put(key, MARK));
   for (const { digest, number } of ordered) yield put(keys.root(digest, repository(number)), { by: 'tag', at });
   for (const [number, digest] of images.entries()) {
-    const points = { digest, mediaType: IMAGE, size: SIZE, fetchedAt: at, checkedAt: at };
+    const points = { digest, mediaType: IMAGE, size: SIZE, fetchedAt: at, checkedAt: at, ran: 0 };
     yield put(keys.tag(repository(number), parseTag(`v${number}`)), points);
   }
   for (const { digest, number, mediaType } of all) {

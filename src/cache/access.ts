@@ -10,6 +10,7 @@ import { isAppError } from '../lib/errors.js';
 import type { Logger } from '../lib/log.js';
 import type { Descriptor, Repository } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
+import { isFresh, staleFor } from './freshness.js';
 import { note } from './notes.js';
 import { HIT, REVALIDATED, type Answered } from './outcome.js';
 import { isNoAnswer, upstreamStatus, type UpstreamEntry } from './upstream-entry.js';
@@ -60,12 +61,13 @@ export class Access {
       return (await this.grant(repository, digest, ask, signal)) ? REVALIDATED : 'refused';
     }
     const { policy } = entry;
-    const age = this.#clock.now() - link.checkedAt;
-    if (!policy.credentialed || link.imported === true || age < policy.linkTtl) return HIT;
+    if (!policy.credentialed || link.imported === true) return HIT;
+    if (isFresh(link, policy.linkTtl, this.#clock.now())) return HIT;
     try {
       return (await this.grant(repository, digest, ask, signal)) ? REVALIDATED : 'refused';
     } catch (error) {
       if (!isNoAnswer(error)) throw error;
+      const age = staleFor(link, this.#catalog);
       const stale = age < policy.linkTtl + policy.staleIfError || (await this.#catalog.isPinned(repository, digest));
       if (!stale) throw error;
       return { outcome: 'stale', upstreamStatus: upstreamStatus(error), age: Math.round(age / 1000) };
@@ -94,9 +96,9 @@ export class Access {
   /** Upstream has just confirmed it, in answer to another question: refreshes the link, or makes it where that is allowed. */
   async confirm(entry: UpstreamEntry, repository: Repository, { digest, mediaType }: Descriptor): Promise<void> {
     const link = await this.#catalog.link(repository, digest);
-    const now = this.#clock.now();
     const due = link
-      ? link.mediaType === undefined || (entry.policy.credentialed && now - link.checkedAt >= entry.policy.linkTtl / 2)
+      ? link.mediaType === undefined ||
+        (entry.policy.credentialed && !isFresh(link, entry.policy.linkTtl / 2, this.#clock.now()))
       : await this.#mayBeLinked(repository, digest);
     if (due) await this.#link(repository, digest, mediaType);
   }

@@ -17,6 +17,7 @@ import { isManifestType } from '../oci/media-types.js';
 import { isCompanionTag, type Tag, type TagOrDigest } from '../oci/reference.js';
 import type { RawManifest } from '../upstream/upstream.js';
 import type { Access, Ask } from './access.js';
+import { isFresh, staleFor } from './freshness.js';
 import { cannotBeWritten, note } from './notes.js';
 import { COLLAPSED, HIT, MISS, REVALIDATED, type Answered } from './outcome.js';
 import { ResolvedTags } from './resolved-tags.js';
@@ -127,13 +128,12 @@ export class Manifests {
     // A signature that is added has to be seen as soon as the first one.
     const tagTtl = isCompanionTag(tag) ? Math.min(policy.tagTtl, policy.negativeTtl) : policy.tagTtl;
     const known = await catalog.tag(repository, tag);
-    const age = known ? clock.now() - known.checkedAt : Infinity;
-    if (known && age >= 0 && age < tagTtl) {
+    if (known && isFresh(known, tagTtl, clock.now())) {
       const stored = await this.#stored(repository, known.digest, HIT);
       if (stored) return stored;
     }
     const resolved = this.#resolved.get(repository, tag);
-    if (want === 'headers' && resolved && clock.now() - resolved.checkedAt < tagTtl) {
+    if (want === 'headers' && resolved && isFresh(resolved, tagTtl, clock.now())) {
       return { descriptor: resolved, bytes: undefined, answered: HIT };
     }
     try {
@@ -141,6 +141,7 @@ export class Manifests {
     } catch (error) {
       const gone = isAppError(error, 'MANIFEST_UNKNOWN', 'DENIED');
       if (!known || !(gone || isNoAnswer(error))) throw error;
+      const age = staleFor(known, catalog);
       const limit = gone ? policy.staleIfGone : policy.staleIfError;
       // What an operator imported is served until upstream says something newer, for as long as that takes; what is pinned,
       // until upstream answers at all.
@@ -186,12 +187,12 @@ export class Manifests {
   /** Throws what was answered a moment ago. */
   #requireNotMissing(repository: Repository, reference: TagOrDigest): void {
     const missing = this.#missing.get(tagKey(repository, reference));
-    if (missing && this.#parts.clock.now() < missing.until) throw missing.error;
+    if (missing && this.#parts.clock.monotonic() < missing.until) throw missing.error;
   }
 
   /** Remembers the answer for those who ask again. */
   #missed({ policy }: UpstreamEntry, repository: Repository, reference: TagOrDigest, error: AppError): AppError {
-    const until = this.#parts.clock.now() + policy.negativeTtl;
+    const until = this.#parts.clock.monotonic() + policy.negativeTtl;
     if (policy.negativeTtl > 0)
       this.#missing.set(tagKey(repository, reference), { until, error: new NegativeAnswer(error.message) });
     return error;
@@ -214,8 +215,7 @@ export class Manifests {
         else await note(log, 'a moved tag', catalog.pointTag(repository, reference, stored.descriptor, at));
         return stored;
       }
-      if (want === 'headers')
-        this.#resolved.set(repository, reference, { ...descriptor, fetchedAt: at, checkedAt: at });
+      if (want === 'headers') this.#resolved.set(repository, reference, { ...descriptor, checkedAt: at });
     }
     if (want === 'headers') return { descriptor, bytes: undefined, answered: MISS };
     return this.#fetch(entry, repository, reference);

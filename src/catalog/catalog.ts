@@ -42,7 +42,7 @@ import type { Usage } from './usage.js';
 import { Upkeep, type CatalogHealth, type UpkeepOptions } from './upkeep.js';
 
 export type { CatalogHealth } from './upkeep.js';
-export type { BlobRecord, LinkRecord, TagRecord } from './records.js';
+export type { BlobRecord, Checked, LinkRecord, TagRecord } from './records.js';
 
 export interface StoredManifest extends StoredBlob {
   readonly children: readonly Descriptor[];
@@ -198,19 +198,21 @@ export class Catalog {
     const { digest } = descriptor;
     const children = [...new Set(manifest.children.map((child) => child.digest))];
     return this.turn(async (tx) => {
-      const at = this.#now();
-      await putBlob(tx, manifest, this.#moment());
-      await putLink(tx, repository, digest, { checkedAt: at, mediaType: descriptor.mediaType });
+      const moment = this.#moment();
+      const { at, ran } = moment;
+      await putBlob(tx, manifest, moment);
+      await putLink(tx, repository, digest, { checkedAt: at, ran, mediaType: descriptor.mediaType });
       putEdges(tx, digest, { children, ...(subject !== undefined && { subject }) });
       await takeOverChildren(tx, repository, digest, children);
       if (asked !== 'child') await putRoot(tx, repository, digest, asked, at);
-      if (tag !== undefined) await moveTag(tx, repository, tag, descriptor, at, manifest.imported);
+      if (tag !== undefined) await moveTag(tx, repository, tag, descriptor, moment, manifest.imported);
     });
   }
 
   /** For a manifest that is stored and linked already. */
   pointTag(repository: Repository, tag: Tag, descriptor: Descriptor, at: number, imported = false): Promise<void> {
-    return this.turn((tx) => moveTag(tx, repository, tag, descriptor, at, imported));
+    const moment = { at, ran: this.runningTime };
+    return this.turn((tx) => moveTag(tx, repository, tag, descriptor, moment, imported));
   }
 
   /** Upstream said again that the tag points where it does. Written with the next flush. */
@@ -224,7 +226,7 @@ export class Catalog {
 
   /** Upstream said that the repository has it. Does nothing for bytes that are not stored. */
   grantLink(repository: Repository, digest: Digest, at: number, mediaType?: string): Promise<void> {
-    const link = { checkedAt: at, ...(mediaType !== undefined && { mediaType }) };
+    const link = { checkedAt: at, ran: this.runningTime, ...(mediaType !== undefined && { mediaType }) };
     return this.turn(async (tx) => {
       if (await tx.get(keys.blob(digest))) await putLink(tx, repository, digest, link);
     });
@@ -239,7 +241,8 @@ export class Catalog {
   linkImported(repository: Repository, digests: readonly Digest[]): Promise<boolean> {
     return this.turn(async (tx) => {
       for (const digest of digests) if (!(await tx.get(keys.blob(digest)))) return false;
-      for (const digest of digests) await putLink(tx, repository, digest, { checkedAt: this.#now(), imported: true });
+      const link = { checkedAt: this.#now(), ran: this.runningTime, imported: true } as const;
+      for (const digest of digests) await putLink(tx, repository, digest, link);
       return true;
     });
   }

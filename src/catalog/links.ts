@@ -41,7 +41,7 @@ export async function putBlob(tx: Transaction, stored: StoredBlob, { at, ran }: 
       ? (before?.via ?? [])
       : merged(before?.via ?? [], { upstream: repository.upstream, public: stored.public }),
   });
-  await putLink(tx, repository, descriptor.digest, { checkedAt: at, ...(stored.imported && { imported: true }) });
+  await putLink(tx, repository, descriptor.digest, { checkedAt: at, ran, ...(stored.imported && { imported: true }) });
 }
 
 /**
@@ -68,10 +68,9 @@ export async function putLink(
 ): Promise<void> {
   const key = keys.link(digest, repository);
   const known = await tx.get(key);
-  const checkedAt = Math.max(link.checkedAt, known?.checkedAt ?? 0);
   const mediaType = link.mediaType ?? known?.mediaType;
   const imported = link.imported ?? known?.imported;
-  tx.put(key, { checkedAt, ...(mediaType !== undefined && { mediaType }), ...(imported && { imported }) });
+  tx.put(key, { ...link, ...(mediaType !== undefined && { mediaType }), ...(imported && { imported }) });
   tx.put(keys.held(digest, repository), MARK);
 }
 

@@ -3,15 +3,19 @@ import type { Repository } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
 import type { Tag, TagOrDigest } from '../oci/reference.js';
 
-export interface TagRecord {
+/** When upstream last said so, and the running time then, in milliseconds. */
+export interface Checked {
+  readonly checkedAt: number;
+  readonly ran: number;
+}
+
+export interface TagRecord extends Checked {
   readonly digest: Digest;
   readonly mediaType: string;
   /** Bytes. */
   readonly size: number;
   /** When upstream first said that the tag points here. */
   readonly fetchedAt: number;
-  /** When upstream last said so. */
-  readonly checkedAt: number;
   /** Pointed here by an operator's import: no stale limit. */
   readonly imported?: true;
 }
@@ -44,9 +48,7 @@ export interface BlobRecord {
   readonly unseen?: true;
 }
 
-export interface LinkRecord {
-  /** When upstream last said that the repository has it. */
-  readonly checkedAt: number;
+export interface LinkRecord extends Checked {
   /** What a manifest is here: the same bytes may be called otherwise elsewhere. Undefined for what came as a blob. */
   readonly mediaType?: string;
   /** Granted by an operator's import: no stale limit. */

@@ -8,7 +8,7 @@ import { isDigest } from '../oci/digest.js';
 import type { Tag, TagOrDigest } from '../oci/reference.js';
 import { putRoot } from './edges.js';
 import { keys, MARK, prefixes, referenceOf, repositoryFirst } from './keys.js';
-import type { Pin } from './records.js';
+import type { Pin, UseRecord } from './records.js';
 import type { Records } from './stored-records.js';
 import type { Transaction } from './transaction.js';
 
@@ -24,7 +24,7 @@ export async function moveTag(
   repository: Repository,
   tag: Tag,
   { digest, mediaType, size }: Descriptor,
-  at: number,
+  { at, ran }: UseRecord,
   imported = false,
 ): Promise<void> {
   const key = keys.tag(repository, tag);
@@ -36,7 +36,8 @@ export async function moveTag(
     mediaType,
     size,
     fetchedAt: same?.fetchedAt ?? at,
-    checkedAt: Math.max(at, same?.checkedAt ?? 0),
+    checkedAt: at,
+    ran,
     ...((imported || same?.imported) && { imported: true }),
   });
   await putRoot(tx, repository, digest, 'tag', at);

@@ -12,7 +12,7 @@ import type { Repository } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
 import type { Tag } from '../oci/reference.js';
 import { firstDigest, keys, type Key } from './keys.js';
-import type { TagRecord, UseRecord } from './records.js';
+import type { Checked, TagRecord, UseRecord } from './records.js';
 import type { Transaction } from './transaction.js';
 
 /** Uses of one thing within this time, in milliseconds, are one. */
@@ -33,7 +33,7 @@ export class Usage {
   /** Manifest requests that are not written yet. */
   readonly #pulls = new Map<Key<UseRecord>, number>();
   /** Not written yet: when each tag was last seen to point where its record says. */
-  readonly #checks = new Map<Key<TagRecord>, number>();
+  readonly #checks = new Map<Key<TagRecord>, Checked>();
   #ran: number;
   #countedAt: number;
   #savedRan: number;
@@ -77,7 +77,7 @@ export class Usage {
   }
 
   noteCheck(repository: Repository, tag: Tag, at: number): void {
-    this.#checks.set(keys.tag(repository, tag), at);
+    this.#checks.set(keys.tag(repository, tag), { checkedAt: at, ran: this.runningTime });
   }
 
   /** The latest of what is written, noted and remembered. */
@@ -89,7 +89,7 @@ export class Usage {
   /** A check that is older than the tag's last move says nothing: moving it was a check too. */
   checked(key: Key<TagRecord>, written: TagRecord): TagRecord {
     const noted = this.#checks.get(key);
-    return noted === undefined || noted <= written.checkedAt ? written : { ...written, checkedAt: noted };
+    return noted && noted.ran >= written.ran ? { ...written, ...noted } : written;
   }
 
   /** Writes what is noted, some of it in each turn. What a failed turn did not write stays noted. */

@@ -36,7 +36,7 @@ const record = fc
       case 4:
         return of(keys.used(one, place), { at, ran: at });
       case 5:
-        return of(keys.link(one, place), { checkedAt: at });
+        return of(keys.link(one, place), { checkedAt: at, ran: at });
       default:
         return of(keys.manifest(one), { children: [other] });
     }

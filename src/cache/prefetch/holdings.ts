@@ -8,6 +8,7 @@ import type { Clock } from '../../lib/clock.js';
 import type { Repository } from '../../oci/descriptor.js';
 import { isEmptyDigest, type Digest } from '../../oci/digest.js';
 import { isManifestType } from '../../oci/media-types.js';
+import { isFresh, staleFor } from '../freshness.js';
 import type { UpstreamPolicy } from '../upstream-entry.js';
 
 /**
@@ -48,7 +49,7 @@ export class Holdings {
   /** As access.ts decides. */
   #holds(link: LinkRecord, policy: UpstreamPolicy, moment: Moment): boolean {
     if (!policy.credentialed || link.imported === true) return true;
-    const limit = policy.linkTtl + (moment === 'offline' ? policy.staleIfError : 0);
-    return this.#clock.now() - link.checkedAt < limit;
+    if (isFresh(link, policy.linkTtl, this.#clock.now())) return true;
+    return moment === 'offline' && staleFor(link, this.#catalog) < policy.linkTtl + policy.staleIfError;
   }
 }

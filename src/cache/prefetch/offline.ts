@@ -13,6 +13,7 @@ import { formatImageReference, type ImageReference, type TagOrDigest } from '../
 import type { Holding, Holdings } from './holdings.js';
 import { walkImage, type FoundManifest, type WalkSource } from './image-walk.js';
 import type { MissingBlob, OfflineReport, PlatformChoice } from './prefetch.js';
+import { isFresh, staleFor } from '../freshness.js';
 import type { PullThrough } from '../pull-through.js';
 import type { UpstreamEntry } from '../upstream-entry.js';
 
@@ -49,8 +50,12 @@ export async function offlineReport(
     note(missing, blob, await holdings.blob(repository, blob.digest, policy, 'offline'));
   }
   // What the tag says is believed for a while without upstream, not for ever.
-  const limit = Math.max(policy.tagTtl, policy.staleIfError);
-  if (tagged && tagged.imported !== true && clock.now() - tagged.checkedAt >= limit && !missing.has(digest)) {
+  const believed =
+    !tagged ||
+    tagged.imported === true ||
+    isFresh(tagged, policy.tagTtl, clock.now()) ||
+    staleFor(tagged, catalog) < policy.staleIfError;
+  if (!believed && !missing.has(digest)) {
     missing.set(digest, { digest, size: tagged.size, mediaType: tagged.mediaType, why: 'unlinked' });
   }
   return {

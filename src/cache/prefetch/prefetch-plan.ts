@@ -10,6 +10,7 @@ import { digestOf, digestAlgorithm, isDigest, type Digest } from '../../oci/dige
 import { isTagPattern, type ImagePattern } from '../../oci/image-pattern.js';
 import { parseManifest } from '../../oci/manifest.js';
 import { formatImageReference, type ImageReference, type TagOrDigest } from '../../oci/reference.js';
+import { isFresh } from '../freshness.js';
 import type { Holding } from './holdings.js';
 import { walkImage, type FoundManifest, type Walked, type WalkSource } from './image-walk.js';
 import type { PlannedImage, PrefetchSpec } from './prefetch.js';
@@ -166,8 +167,7 @@ class PeekSource implements WalkSource {
   async #resolve(tag: Exclude<TagOrDigest, Digest>): Promise<Digest> {
     const { catalog, clock } = this.#parts;
     const known = await catalog.tag(this.#repository, tag);
-    const age = known ? clock.now() - known.checkedAt : Infinity;
-    if (known && age >= 0 && age < this.#entry.policy.tagTtl) return known.digest;
+    if (known && isFresh(known, this.#entry.policy.tagTtl, clock.now())) return known.digest;
     const call = { signal: this.#signal };
     const found = await this.#turn(() => this.#entry.upstream.resolve(this.#repository.name, tag, call));
     if (!found) throw new AppError('MANIFEST_UNKNOWN', `manifest ${tag} is unknown to this repository`);
