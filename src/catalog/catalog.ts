@@ -125,9 +125,11 @@ export class Catalog {
     return past;
   }
 
-  /** Every blob, ordered by digest. */
-  async *blobs(): AsyncIterable<BlobRecord & { readonly digest: Digest }> {
-    for await (const [key, record] of this.#records.scan(prefixes.blobs)) yield { ...record, digest: firstDigest(key) };
+  /** Every blob, or those after one; ordered by digest. */
+  async *blobs(after?: Digest): AsyncIterable<BlobRecord & { readonly digest: Digest }> {
+    const from = after && keys.blob(after);
+    for await (const [key, record] of this.#records.scan(prefixes.blobs, from))
+      yield { ...record, digest: firstDigest(key) };
   }
 
   /** All blobs together: exact, and one read. */

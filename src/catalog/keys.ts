@@ -19,7 +19,8 @@
  *   jobimage <id> <number>                     JobImageRecord   an image of it, and how far it is
  *   jobblobs <id> <number>                     JobBlobRecord[]  what that image consists of
  *   jobrequest <request id>                    string           the job that this request made
- *   meta <name>                                epoch, rebuilding, running time, stored total, last collection
+ *   meta <name>                                epoch, rebuilding, running time, stored total, last collection,
+ *                                                              how far the scrub is
  *
  * New kinds of record take a new first word. The type of a key says what its value is.
  */
@@ -88,6 +89,7 @@ export const keys = {
   runningTime: 'meta ran' as Key<number>,
   stored: 'meta stored' as Key<StoredTotal>,
   collection: 'meta collection' as Key<CollectionReport>,
+  scrubbed: 'meta scrubbed' as Key<Digest>,
 };
 
 /** Each but `blobsIn` ends in a space, so that no prefix finds the keys of a longer name. */

@@ -2,11 +2,14 @@
  * Hashes what is stored again. What turns out bad is quarantined at once, so nobody is served it any more, forgotten, and
  * fetched again through the repositories that may have it.
  *
+ * A scheduled scrub begins where the last one was cut off, so that also a store which takes longer than the daemon ever runs
+ * is got round.
+ *
  * A blob is condemned under its mutex and only while the file that was hashed is still the one that is stored: good bytes
  * that were published meanwhile are left alone.
  */
 import type { Catalog } from '../../catalog/catalog.js';
-import { prefixes, repositoryAfterDigest } from '../../catalog/keys.js';
+import { keys, prefixes, repositoryAfterDigest } from '../../catalog/keys.js';
 import type { BlobRecord } from '../../catalog/records.js';
 import type { BlobStore } from '../../content/blob-store.js';
 import type { Rehashed, Rehasher } from '../../content/rehash.js';
@@ -17,6 +20,7 @@ import type { Logger } from '../../lib/log.js';
 import type { Repository } from '../../oci/descriptor.js';
 import type { Digest } from '../../oci/digest.js';
 import { isManifestType } from '../../oci/media-types.js';
+import { note } from '../notes.js';
 import type { CorruptBlob, VerifyCounts, VerifyEvent } from './contents.js';
 import type { ImageReader } from './image-reader.js';
 import type { PullThrough } from '../pull-through.js';
@@ -44,6 +48,8 @@ export interface ScrubTarget {
 const MOST_LINKED = 100;
 /** Milliseconds between two events of progress. */
 const TELL_EVERY = 500;
+/** Milliseconds between two notes of how far a scrub is: what a crash has hashed again. */
+const NOTE_EVERY = 60_000;
 /** A smaller blob is hashed before there is anything to tell. */
 const LARGE = 16 * 1024 * 1024;
 
@@ -66,7 +72,8 @@ export class Scrubber {
   async scrub(rate: number, signal: AbortSignal): Promise<void> {
     const { log } = this.#parts;
     let corrupt = 0;
-    for await (const event of this.verify(await this.everything(), rate, signal)) {
+    const target = { ...(await this.everything()), digests: this.#round() };
+    for await (const event of this.verify(target, rate, signal)) {
       if (event.kind === 'corrupt') corrupt++;
       if (event.kind === 'done') log.info({ ...event.counts, corrupt, durationMs: event.durationMs }, 'scrubbed');
     }
@@ -75,6 +82,33 @@ export class Scrubber {
   async everything(): Promise<ScrubTarget> {
     const { blobs, bytes } = await this.#parts.catalog.stored();
     return { digests: digestsOf(this.#parts.catalog.blobs()), totalBlobs: blobs, totalBytes: bytes };
+  }
+
+  /** Every blob once, beginning after the last one of the scrub before. Whatever ends it, the next one goes on from there. */
+  async *#round(): AsyncIterable<Digest> {
+    const { catalog, clock, log } = this.#parts;
+    const begin = await catalog.records.get(keys.scrubbed);
+    let at = begin;
+    let notedAt = clock.monotonic();
+    const noteIt = async () => {
+      notedAt = clock.monotonic();
+      const last = at;
+      if (last === undefined) return;
+      await note(
+        log,
+        'how far the scrub is',
+        catalog.turn((tx) => tx.put(keys.scrubbed, last)),
+      );
+    };
+    try {
+      for await (const digest of around(catalog, begin)) {
+        at = digest;
+        yield digest;
+        if (clock.monotonic() - notedAt >= NOTE_EVERY) await noteIt();
+      }
+    } finally {
+      await noteIt();
+    }
   }
 
   async *verify(target: ScrubTarget, rate: number, signal: AbortSignal): AsyncGenerator<VerifyEvent, void, undefined> {
@@ -207,6 +241,15 @@ export class Scrubber {
 
 const isGood = (digest: Digest, record: BlobRecord, found: Rehashed): boolean =>
   found.kind === 'hashed' && found.digest === digest && found.size === record.size;
+
+async function* around(catalog: Catalog, begin: Digest | undefined): AsyncIterable<Digest> {
+  yield* digestsOf(catalog.blobs(begin));
+  if (begin === undefined) return;
+  for await (const { digest } of catalog.blobs()) {
+    if (digest > begin) return;
+    yield digest;
+  }
+}
 
 async function* digestsOf(blobs: AsyncIterable<{ readonly digest: Digest }>): AsyncIterable<Digest> {
   for await (const { digest } of blobs) yield digest;

@@ -6,6 +6,7 @@ import { parseTag } from '../../../src/oci/reference.js';
 import { makeImage } from '../../support/images.js';
 import { image, OperatedCache, signal } from '../support/contents.js';
 import type { TestContext } from 'node:test';
+import type { Digest } from '../../../src/oci/digest.js';
 
 const tag = parseTag('1');
 const made = makeImage({ seed: 'scrub', layers: [2_000_000, 1000] });
@@ -113,7 +114,44 @@ describe('verify', () => {
   });
 });
 
+/** The digests that scrubs hash from now on; `each` is called before it is one's turn. */
+function hashedBy(cache: OperatedCache, each: (count: number) => void): Digest[] {
+  const hashed: Digest[] = [];
+  cache.rehashing = (rehasher) => {
+    const rehash = rehasher.rehash.bind(rehasher);
+    rehasher.rehash = (digest) => {
+      hashed.push(digest);
+      each(hashed.length);
+      return rehash(digest);
+    };
+    return rehasher;
+  };
+  return hashed;
+}
+
 describe('the scheduled scrub', () => {
+  for (const [what, cut] of [
+    ['is stopped', (stop: AbortController) => stop.abort(new Error('cut'))],
+    [
+      'fails at a blob',
+      () => {
+        throw new Error('cut');
+      },
+    ],
+  ] as const) {
+    it(`goes on after the blob where it ${what}, and gets round in the end`, async (t) => {
+      const cache = await pulledCache(t);
+      const all = [made, ...made.blobs].map(({ digest }) => digest).sort();
+      const stop = new AbortController();
+      const hashed = hashedBy(cache, (count) => {
+        if (count === 2) cut(stop);
+      });
+      await assert.rejects(cache.contents.scrub(stop.signal), /cut/);
+      await cache.contents.scrub(signal);
+      assert.deepEqual(hashed, [...all.slice(0, 2), ...all.slice(2), ...all.slice(0, 2)]);
+    });
+  }
+
   it('heals what it finds and says so in the log', async (t) => {
     const cache = await pulledCache(t);
     await cache.rot(large.digest);
