@@ -153,7 +153,14 @@ export class Blobs {
       return bytes && inMemory(bytes, answered, pick);
     }
     const range = pick(record.size);
-    const source = await store.open(digest, range);
+    let source;
+    try {
+      source = await store.open(digest, range);
+    } catch (error) {
+      if (!isAppError(error, 'BLOB_CORRUPT')) throw error;
+      await losses.bad(digest, () => Promise.resolve(error));
+      return undefined;
+    }
     if (!source) {
       await losses.missing(digest);
       return undefined;

@@ -53,10 +53,10 @@ export class SmallBlobs {
 
   /** Good bytes, undefined when there are none, or why they are bad. */
   async #readStored(digest: Digest): Promise<Buffer | Error | undefined> {
-    const source = await this.#store.open(digest);
-    if (!source) return undefined;
     const chunks: Buffer[] = [];
     try {
+      const source = await this.#store.open(digest);
+      if (!source) return undefined;
       for await (const chunk of source) chunks.push(Buffer.from(chunk));
     } catch (error) {
       if (isAppError(error, 'BLOB_CORRUPT')) return error;

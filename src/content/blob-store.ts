@@ -30,13 +30,16 @@ export interface BlobSource extends AsyncIterable<Buffer> {
 
 export interface BlobStore {
   stat(digest: Digest): Promise<BlobInfo | undefined>;
-  /** `range` is clamped to the blob; without one, all of it. A read error while iterating is an AppError BLOB_CORRUPT. */
+  /** `range` is clamped to the blob; without one, all of it. A read error, also while iterating, is an AppError BLOB_CORRUPT. */
   open(digest: Digest, range?: ByteRange): Promise<BlobSource | undefined>;
   /** Atomic, durable and idempotent; takes the file away, and replaces what was stored under the digest before. */
   publish(file: VerifiedFile): Promise<void>;
   /** False when there was nothing to delete. Open sources can still be read to their end. */
   delete(digest: Digest): Promise<boolean>;
-  /** Sets bytes aside that turned out bad, for a person to look at; they are served no more. */
+  /**
+   * Sets bytes aside that turned out bad, for a person to look at. False when that cannot be done: they stay where they are
+   * until good ones take their place.
+   */
   quarantine(digest: Digest): Promise<boolean>;
   /** What is stored, in order and in pages, without a look at each: for those who only want to know that it is there. */
   digests(): AsyncIterable<readonly Digest[]>;

@@ -2,10 +2,10 @@
  * An open stored file as a stream: two buffers, one read ahead while the consumer sends the other. That is as fast as
  * the machine goes; nothing is allocated per chunk.
  */
-import { AppError, systemCode } from '../lib/errors.js';
+import { AppError } from '../lib/errors.js';
 import type { BlobSource } from './blob-store.js';
 import { ChunkBuffer } from './chunk-buffer.js';
-import { storageError, type OpenFile } from './open-file.js';
+import { readError, type OpenFile } from './open-file.js';
 import type { ReadBudget } from './read-budget.js';
 
 export class FileSource implements BlobSource {
@@ -67,7 +67,7 @@ export class FileSource implements BlobSource {
         try {
           return await this.#file.read(buffer, from, buffer.length - from, at + from);
         } catch (error) {
-          throw readError(error);
+          throw readError(error, 'reading a blob');
         }
       });
       if (bytesRead === 0) throw new AppError('BLOB_CORRUPT', 'a stored blob became shorter while it was read');
@@ -76,9 +76,3 @@ export class FileSource implements BlobSource {
     return buffer;
   }
 }
-
-/** The disk cannot give back what it took: that is damage to this blob, not to the store. */
-const readError = (error: unknown): AppError =>
-  systemCode(error) === 'EIO'
-    ? new AppError('BLOB_CORRUPT', 'a stored blob cannot be read', { cause: error })
-    : storageError(error, 'reading a blob');

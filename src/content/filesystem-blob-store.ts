@@ -13,7 +13,7 @@ import { digestAlgorithm, digestHex, isDigest, type Digest, type DigestAlgorithm
 import { blobPath } from './blob-path.js';
 import type { BlobInfo, BlobSource, BlobStore, ByteRange } from './blob-store.js';
 import { FileSource } from './file-source.js';
-import { nodeFileSystem, storageError, syncDirectory, type FileSystem, type OpenFile } from './open-file.js';
+import { nodeFileSystem, readError, storageError, syncDirectory, type FileSystem, type OpenFile } from './open-file.js';
 import type { ReadBudget } from './read-budget.js';
 import type { VerifiedFile } from './spool.js';
 
@@ -63,7 +63,7 @@ export class FilesystemBlobStore implements BlobStore {
   }
 
   async open(digest: Digest, range?: ByteRange): Promise<BlobSource | undefined> {
-    const file = await absentAsUndefined(this.#fs.open(this.#path(digest), 'r'), 'opening a blob');
+    const file = await absentAsUndefined(this.#fs.open(this.#path(digest), 'r'), 'opening a blob', readError);
     if (!file) return undefined;
     const size = await sizeOf(file);
     const start = Math.min(Math.max(range?.start ?? 0, 0), size);
@@ -88,12 +88,14 @@ export class FilesystemBlobStore implements BlobStore {
 
   async quarantine(digest: Digest): Promise<boolean> {
     const aside = join(this.#quarantineDir, `${digestAlgorithm(digest)}-${digestHex(digest)}`);
-    const moved = await absentAsUndefined(
-      rename(this.#path(digest), aside).then(() => true),
-      'setting a blob aside',
-    );
-    if (moved) this.#log.warn({ digest, path: aside }, 'a bad blob was set aside');
-    return moved ?? false;
+    try {
+      await rename(this.#path(digest), aside);
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') this.#log.warn({ digest, err: error }, 'a bad blob could not be set aside');
+      return false;
+    }
+    this.#log.warn({ digest, path: aside }, 'a bad blob was set aside');
+    return true;
   }
 
   digests(): AsyncIterable<readonly Digest[]> {
@@ -170,15 +172,15 @@ async function sizeOf(file: OpenFile): Promise<number> {
     return (await file.stat()).size;
   } catch (error) {
     await file.close();
-    throw storageError(error, 'opening a blob');
+    throw readError(error, 'opening a blob');
   }
 }
 
-async function absentAsUndefined<T>(result: Promise<T>, doing: string): Promise<T | undefined> {
+async function absentAsUndefined<T>(result: Promise<T>, doing: string, failure = storageError): Promise<T | undefined> {
   try {
     return await result;
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined;
-    throw storageError(error, doing);
+    throw failure(error, doing);
   }
 }

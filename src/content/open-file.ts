@@ -32,6 +32,18 @@ export const nodeFileSystem: FileSystem = {
   },
 };
 
+/** The last two are EBADMSG and EUCLEAN, by which file systems tell of damage they found themselves: Node has no names for them. */
+const DAMAGE = ['EIO', 'Unknown system error -74', 'Unknown system error -117'];
+
+/** The disk cannot give back what it took: that is damage to one file, not to the store. */
+export const isDamage = (error: unknown): boolean => DAMAGE.includes(systemCode(error) ?? '');
+
+/** For what is read of a stored blob. */
+export const readError = (error: unknown, doing: string): AppError =>
+  isDamage(error)
+    ? new AppError('BLOB_CORRUPT', 'a stored blob cannot be read', { cause: error })
+    : storageError(error, doing);
+
 /** What a system error means to us: no space, no descriptors, or a store that failed. */
 export function storageError(error: unknown, doing: string): AppError {
   if (error instanceof AppError) return error;

@@ -4,6 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { systemCode } from '../lib/errors.js';
 import { digestAlgorithm, digestOfHash, newHash, type Digest } from '../oci/digest.js';
 import { blobPath } from './blob-path.js';
+import { isDamage } from './open-file.js';
 import { versionOf, type Rehashed, type RehashMessage, type RehashOrder } from './rehash.js';
 
 const MOST_AT_ONCE = 1024 * 1024;
@@ -50,9 +51,8 @@ function rehash(digest: Digest): Rehashed {
     }
     return { kind: 'hashed', digest: digestOfHash(digestAlgorithm(digest), hash), size, version };
   } catch (error) {
-    const code = systemCode(error);
-    if (code === 'ENOENT') return { kind: 'missing' };
-    if (code === 'EIO') return { kind: 'unreadable', version };
+    if (systemCode(error) === 'ENOENT') return { kind: 'missing' };
+    if (isDamage(error)) return { kind: 'unreadable', version };
     throw error;
   } finally {
     if (file !== undefined) closeSync(file);

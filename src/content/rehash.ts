@@ -14,7 +14,7 @@ export type Rehashed =
   /** `digest` is that of the bytes, whatever they are stored as. `version` names the very file. */
   | { readonly kind: 'hashed'; readonly digest: Digest; readonly size: number; readonly version: string }
   | { readonly kind: 'missing' }
-  /** The disk cannot give it back. */
+  /** The disk cannot give it back. No `version`: it could not even be opened. */
   | { readonly kind: 'unreadable'; readonly version: string };
 
 export interface RehashOrder {
@@ -77,6 +77,7 @@ export class Rehasher {
 
   /** Whether what is stored under the digest is still that very file. */
   async isStill(digest: Digest, version: string): Promise<boolean> {
+    if (version === '') return true;
     try {
       return versionOf(await stat(blobPath(this.#dir, digest), { bigint: true })) === version;
     } catch (error) {

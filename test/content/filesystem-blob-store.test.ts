@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { FilesystemBlobStore } from '../../src/content/filesystem-blob-store.js';
@@ -145,7 +145,13 @@ describe('the blob store on the file system', () => {
     await assert.rejects(collect((await store.open(DIGEST))!), { code: 'STORE_FAILED' });
     disk.fail.read = undefined;
     disk.fail.stat = () => systemError('EIO');
+    await assert.rejects(store.open(DIGEST), { code: 'BLOB_CORRUPT' });
+    disk.fail.stat = () => systemError('EACCES');
     await assert.rejects(store.open(DIGEST), { code: 'STORE_FAILED' });
+    for (const own of ['EIO', 'Unknown system error -74', 'Unknown system error -117']) {
+      disk.open = () => Promise.reject(systemError(own));
+      await assert.rejects(store.open(DIGEST), { code: 'BLOB_CORRUPT' });
+    }
   });
 
   it('never ends early as if all was well: a file that shrinks under a reader is corrupt', async (t) => {
@@ -201,6 +207,16 @@ describe('the blob store on the file system', () => {
     const found = [];
     for await (const { digest } of store.list()) found.push(digest);
     assert.deepEqual(found, [DIGEST]);
+  });
+
+  it('says that a bad blob could not be set aside, and takes good bytes in its place', async (t) => {
+    const { root, area, store } = await open(t);
+    await store.publish(await area.verified(DIGEST, BLOB));
+    await rm(join(root, 'quarantine'), { recursive: true });
+    await writeFile(join(root, 'quarantine'), '');
+    assert.equal(await store.quarantine(DIGEST), false);
+    await store.publish(await area.verified(DIGEST, BLOB));
+    assert.deepEqual(await collect((await store.open(DIGEST))!), BLOB);
   });
 
   it('keeps a bad blob for a person to look at', async (t) => {
