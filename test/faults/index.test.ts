@@ -78,6 +78,37 @@ describe(`an index (seed ${seed})`, () => {
   );
 
   it(
+    `that is lost, and whose making anew is killed again and again, costs no blob, ${2 * TIMES} times`,
+    scoped(async (t) => {
+      const world = await World.create(t, { seed, images: 12 });
+      await world.start();
+      await pullAll(world);
+      await world.stop();
+      await rm(join(world.data, 'index'), { recursive: true });
+      const started = performance.now();
+      await world.start();
+      const took = performance.now() - started;
+      await world.stop();
+      let killed = 0;
+      for (let time = 0; time < 2 * TIMES; time++) {
+        if (time % 3 === 0) await rm(join(world.data, 'index'), { recursive: true, force: true });
+        const lived = await world.start(killedAfter(world.random.next() * took)).then(
+          () => true,
+          () => false,
+        );
+        if (lived) await world.kill();
+        else killed++;
+        if (time % 3 !== 2) continue;
+        await world.start();
+        await world.assertKept();
+        await world.stop();
+      }
+      t.diagnostic(`${killed} starts did not live to serve, ${world.oracle.survivals} acknowledged blobs found again`);
+      assert.ok(world.oracle.survivals > 0);
+    }),
+  );
+
+  it(
     'that is an older copy is noticed, and what was stored since is not lost',
     scoped(async (t) => {
       const world = await World.create(t, { seed, images: 8 });
@@ -98,6 +129,14 @@ describe(`an index (seed ${seed})`, () => {
     }),
   );
 });
+
+/** The command that runs the daemon and kills it after so many milliseconds; it stays our child. */
+const killedAfter = (ms: number): readonly string[] => [
+  'sh',
+  '-c',
+  '(sleep "$0"; kill -9 $$) >/dev/null 2>&1 & exec "$@"',
+  (ms / 1000).toFixed(3),
+];
 
 /** Not empty, and not LevelDB's own diary and lock, which say nothing of what is stored. */
 async function filesIn(index: string): Promise<readonly string[]> {

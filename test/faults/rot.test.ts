@@ -8,6 +8,7 @@ import { stopPrograms } from '../e2e/support/processes.js';
 import { eventually } from '../support/eventually.js';
 import { seed, type Random } from './lab/random.js';
 import { scoped } from './lab/scoped.js';
+import { injections, under, withoutStrace } from './lab/strace.js';
 import { pullAll } from './lab/steps.js';
 import { World } from './lab/world.js';
 
@@ -74,6 +75,53 @@ describe(`a stored blob (seed ${seed})`, () => {
         );
       }),
     );
+  }
+});
+
+describe(`a stored blob that the disk cannot give back (seed ${seed})`, { skip: withoutStrace }, () => {
+  for (const [size, most] of [
+    ['read again before it is served', HASHED_ON_READ],
+    ['served as it is read', Infinity],
+  ] as const) {
+    for (const syscall of ['openat', 'pread64']) {
+      it(
+        `${syscall} of one that is ${size}: it is set aside, and fetched again at once`,
+        scoped(async (t) => {
+          const world = await World.create(t, { seed });
+          await world.start();
+          await pullAll(world);
+          await world.stop();
+          const least = most === Infinity ? HASHED_ON_READ : 0;
+          const fits = ({ size }: { readonly size: number }) => size > least && size <= most;
+          const [victim] = world.library.shelf.flatMap(({ repository, images }) =>
+            images.flatMap(({ blobs }) => blobs.filter(fits).map(({ digest }) => ({ repository, digest }))),
+          );
+          assert.ok(victim, 'there is one');
+          const trace = join(world.dir, 'trace');
+          const path = world.fileOf(victim.digest);
+          const fault = { syscalls: [syscall], nth: 1, forGood: true, does: 'EIO', path } as const;
+          await world.start(under(fault, trace));
+          const asked = () => world.registry.count({ kind: 'blob', method: 'GET', reference: victim.digest });
+          const before = asked();
+          const first = await world.read(victim);
+          // What is served as it is read costs this one answer; otherwise nobody notices.
+          const costs = most === Infinity && syscall === 'pread64';
+          if (costs) assert.ok(first.status !== 200 || !first.complete);
+          const answer = costs ? await world.read(victim) : first;
+          assert.ok(answer.status === 200 && answer.complete, `${answer.status}`);
+          assert.equal(asked(), before + 1);
+          assert.ok(injections(trace, 'EIO') > 0);
+          assert.equal((await readdir(join(world.data, 'quarantine'))).length, 1);
+          await world.stop();
+          await world.start();
+          // Other repositories have to ask upstream again: a link goes with the record of what was bad.
+          await pullAll(world);
+          assert.equal(asked(), before + 1, 'it was stored again');
+          await world.assertKept();
+          await world.stop();
+        }),
+      );
+    }
   }
 });
 

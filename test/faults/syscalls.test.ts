@@ -3,6 +3,7 @@
  * collects and stops. What it had acknowledged stays, and what clients get is right.
  */
 import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { contents } from '../../src/cli/client.js';
@@ -14,39 +15,79 @@ import { injections, under, withoutStrace, type Injection } from './lab/strace.j
 import { isVerdict } from './lab/oracle.js';
 import { UPSTREAM, World } from './lab/world.js';
 
-/** How many of all cases are tried; `all` takes an hour. */
-const TRIED = process.env.CISTERN_FAULT_INJECTIONS ?? '21';
-/** What makes things last, and how often one thread makes them in `throughItAll`: a later one would not come. */
-const LASTING: readonly { readonly syscalls: readonly string[]; readonly calls: number }[] = [
-  { syscalls: ['fsync'], calls: 105 },
-  { syscalls: ['fdatasync'], calls: 55 },
-  { syscalls: ['rename', 'renameat', 'renameat2'], calls: 46 },
-  { syscalls: ['pwrite64', 'pwritev'], calls: 44 },
-  { syscalls: ['unlink', 'unlinkat'], calls: 11 },
-  { syscalls: ['mkdir', 'mkdirat'], calls: 37 },
-  { syscalls: ['chmod', 'fchmodat'], calls: 37 },
-];
+/** How many of all cases are tried; `all` takes hours. */
+const TRIED = process.env.CISTERN_FAULT_INJECTIONS ?? '24';
 const EFFECTS = ['kill', 'EIO', 'ENOSPC'] as const;
 
-interface Case extends Injection {
-  readonly does: (typeof EFFECTS)[number];
+interface Phase {
+  /** What is there before, undisturbed. */
+  readonly prepare: (world: World) => Promise<void>;
+  /** What the daemon is put through from its start to its stop. */
+  readonly live: (world: World) => Promise<void>;
 }
 
-const all: readonly Case[] = LASTING.flatMap(({ syscalls, calls }) =>
-  EFFECTS.flatMap((does) => Array.from({ length: calls }, (_, n) => ({ syscalls, does, nth: n + 1 }))),
-);
+const PHASES = {
+  life: { prepare: () => Promise.resolve(), live: liveThroughItAll },
+  rebuild: {
+    prepare: async (world) => {
+      await storeAll(world);
+      await rm(join(world.data, 'index'), { recursive: true });
+    },
+    live: (world) => pullAll(world, { mayFail: true }),
+  },
+  collection: { prepare: storeAll, live: dropAndCollect },
+} as const satisfies Record<string, Phase>;
+
+type PhaseName = keyof typeof PHASES;
+
+interface Lasting {
+  readonly syscalls: readonly string[];
+  /** How often one thread makes them: a later one would not come. */
+  readonly calls: Readonly<Record<PhaseName, number>>;
+  /** Only on this file of the index: everything else is written by such calls, too. */
+  readonly on?: Readonly<Record<PhaseName, string>>;
+}
+
+/** What makes things last. */
+const LASTING: readonly Lasting[] = [
+  { syscalls: ['fsync'], calls: { life: 105, rebuild: 12, collection: 12 } },
+  { syscalls: ['fdatasync'], calls: { life: 55, rebuild: 12, collection: 12 } },
+  { syscalls: ['rename', 'renameat', 'renameat2'], calls: { life: 46, rebuild: 9, collection: 8 } },
+  { syscalls: ['pwrite64', 'pwritev'], calls: { life: 44, rebuild: 0, collection: 0 } },
+  {
+    syscalls: ['write'],
+    calls: { life: 40, rebuild: 20, collection: 6 },
+    on: { life: '000003.log', rebuild: '000003.log', collection: '000006.log' },
+  },
+  { syscalls: ['unlink', 'unlinkat'], calls: { life: 11, rebuild: 3, collection: 11 } },
+  { syscalls: ['mkdir', 'mkdirat'], calls: { life: 37, rebuild: 14, collection: 13 } },
+  { syscalls: ['chmod', 'fchmodat'], calls: { life: 37, rebuild: 0, collection: 0 } },
+];
+
+interface Case extends Injection {
+  readonly phase: PhaseName;
+  /** Of the index. */
+  readonly file: string | undefined;
+  readonly does: (typeof EFFECTS)[number];
+}
 
 after(stopPrograms);
 
 describe(`a system call that goes wrong (seed ${seed})`, { skip: withoutStrace }, () => {
   for (const injection of chosen()) {
-    const { syscalls, does, nth } = injection;
+    const { phase, syscalls, does, nth, file } = injection;
     it(
-      `${syscalls[0]} no. ${nth}: ${does}`,
+      `${phase}: ${syscalls[0]} no. ${nth}${file === undefined ? '' : ` of ${file}`}: ${does}`,
       scoped(async (t) => {
+        const { prepare, live } = PHASES[phase];
         const world = await World.create(t, { seed, images: 4 });
         const trace = join(world.dir, 'trace');
-        const lived = await throughItAll(world, under(injection, trace));
+        await prepare(world);
+        const lived = await liveUnder(
+          world,
+          under({ ...injection, ...(file && { path: join(world.data, 'index', file) }) }, trace),
+          live,
+        );
         if (lived) await world.kill();
         const happened = injections(trace, does);
         t.diagnostic(happened === 0 ? 'the daemon makes fewer such calls' : `${world.oracle.kept.length} acknowledged`);
@@ -61,18 +102,10 @@ describe(`a system call that goes wrong (seed ${seed})`, { skip: withoutStrace }
 });
 
 /** False when the daemon did not live to the end. */
-async function throughItAll(world: World, command: readonly string[]): Promise<boolean> {
+async function liveUnder(world: World, command: readonly string[], live: Phase['live']): Promise<boolean> {
   try {
     await world.start(command);
-    await pullAll(world, { mayFail: true });
-    const [first] = world.library.shelf;
-    await world.control(async (client) => {
-      world.oracle.drops(first!);
-      // With a disk that fails, these may fail: but not silently, and not by losing something else.
-      await client.ask(contents.EvictImage, { image: `${UPSTREAM}/${first!.repository}:${first!.tag}` }).catch(refused);
-    });
-    await collectGarbage(world).catch(refused);
-    await pullAll(world, { mayFail: true });
+    await live(world);
     await world.daemon.stop();
     return true;
   } catch (error) {
@@ -81,17 +114,57 @@ async function throughItAll(world: World, command: readonly string[]): Promise<b
   }
 }
 
+async function storeAll(world: World): Promise<void> {
+  await world.start();
+  await pullAll(world);
+  await world.stop();
+}
+
+async function liveThroughItAll(world: World): Promise<void> {
+  await pullAll(world, { mayFail: true });
+  await dropAndCollect(world);
+  await pullAll(world, { mayFail: true });
+}
+
+async function dropAndCollect(world: World): Promise<void> {
+  const [first] = world.library.shelf;
+  await world.control(async (client) => {
+    world.oracle.drops(first!);
+    // With a disk that fails, these may fail: but not silently, and not by losing something else.
+    await client.ask(contents.EvictImage, { image: `${UPSTREAM}/${first!.repository}:${first!.tag}` }).catch(refused);
+  });
+  await collectGarbage(world).catch(refused);
+}
+
 const refused = (error: unknown): void => {
   if (!/^\d+ [A-Z_]+: /.test((error as Error).message)) throw error;
 };
 
 function chosen(): readonly Case[] {
-  if (TRIED === 'all') return all;
   const random = new Random(seed);
-  // Each call once with each effect before any is tried twice.
-  return Array.from({ length: Number(TRIED) }, (_, n) => {
-    const { syscalls, calls } = LASTING[n % LASTING.length]!;
-    const does = EFFECTS[(n + Math.floor(n / LASTING.length)) % EFFECTS.length]!;
-    return { syscalls, does, nth: random.between(1, calls) };
+  const phasesOf = ({ calls }: Lasting) => (Object.keys(PHASES) as PhaseName[]).filter((phase) => calls[phase] > 0);
+  const at = ({ syscalls, on }: Lasting, phase: PhaseName, does: Case['does'], nth: number): Case => ({
+    ...{ phase, syscalls, does, nth },
+    file: on?.[phase],
   });
+  if (TRIED !== 'all') {
+    // Each call in each phase, and with each effect, before any is tried twice.
+    return Array.from({ length: Number(TRIED) }, (_, n) => {
+      const lasting = LASTING[n % LASTING.length]!;
+      const round = Math.floor(n / LASTING.length);
+      const phases = phasesOf(lasting);
+      const phase = phases[round % phases.length]!;
+      return at(lasting, phase, EFFECTS[(n + round) % EFFECTS.length]!, random.between(1, lasting.calls[phase]));
+    });
+  }
+  const all = LASTING.flatMap((lasting) =>
+    phasesOf(lasting).flatMap((phase) =>
+      EFFECTS.flatMap((does) =>
+        Array.from({ length: lasting.calls[phase] }, (_, n) => at(lasting, phase, does, n + 1)),
+      ),
+    ),
+  );
+  // In an order of chance: a run that is cut short has tried some of everything.
+  const order = all.map((each) => ({ each, at: random.next() })).sort((a, b) => a.at - b.at);
+  return order.map(({ each }) => each);
 }
