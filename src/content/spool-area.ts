@@ -232,8 +232,10 @@ export class SpoolArea {
       const path = join(this.#options.dir, name);
       if (name.includes('.') || this.#isKnown(path)) continue;
       const found = await stat(path).catch(() => undefined);
-      const isNew = found === undefined || Date.now() - found.mtimeMs < STRAY_AGE;
-      if (!isNew && !this.#isKnown(path)) strays.push({ path, size: found.size });
+      // Undefined for a file that has gone meanwhile.
+      if (found && Date.now() - found.mtimeMs >= STRAY_AGE && !this.#isKnown(path)) {
+        strays.push({ path, size: found.size });
+      }
     }
     return strays;
   }

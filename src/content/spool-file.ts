@@ -46,8 +46,8 @@ export class SpoolFile {
   #writing: Promise<void> | undefined;
   #syncing: Promise<void> | undefined;
   #onRoom: (() => void) | undefined;
-  #failure: AppError | undefined;
-  #lost = false;
+  #full: AppError | undefined;
+  #lost: AppError | undefined;
 
   constructor(options: SpoolFileOptions) {
     this.#options = options;
@@ -63,12 +63,12 @@ export class SpoolFile {
   }
 
   get failure(): AppError | undefined {
-    return this.#failure;
+    return this.#lost ?? this.#full;
   }
 
   /** The file must not be read any more. */
   get lost(): boolean {
-    return this.#lost;
+    return this.#lost !== undefined;
   }
 
   /** Queues a chunk; resolves once another may come. Rejects with the failure. One caller at a time. */
@@ -77,7 +77,7 @@ export class SpoolFile {
     this.#queue.push(chunk);
     this.#queued += chunk.length;
     this.#writing ??= this.#write();
-    while (this.#failure === undefined && (this.#queued >= QUEUE_BYTES || this.#queue.length >= QUEUE_CHUNKS)) {
+    while (this.failure === undefined && (this.#queued >= QUEUE_BYTES || this.#queue.length >= QUEUE_CHUNKS)) {
       await new Promise<void>((resolve) => (this.#onRoom = resolve));
     }
     this.#throwFailure();
@@ -100,7 +100,7 @@ export class SpoolFile {
   /** Bytes from `at` on, all below `written`; fills at most the buffer, and may return less. */
   async read(buffer: Buffer, at: number): Promise<number> {
     return this.#options.budget.pread(async () => {
-      if (this.#lost) throw this.#lose(undefined, 'reading a spool');
+      if (this.#lost) throw this.#lost;
       try {
         const { bytesRead } = await this.#file.read(buffer, 0, buffer.length, at);
         if (bytesRead === 0) throw new Error('the file is shorter than what was written');
@@ -123,7 +123,7 @@ export class SpoolFile {
   async checkpoint(): Promise<void> {
     await this.settled();
     await this.#syncing;
-    if (this.#lost) this.#throwFailure();
+    if (this.#lost) throw this.#lost;
     await this.#sync('datasync');
     await this.#options.onCheckpoint(this.#written, this.digest());
   }
@@ -152,7 +152,7 @@ export class SpoolFile {
     } catch (error) {
       this.#hashWritten();
       const failure = storageError(error, 'writing a spool');
-      if (failure.code === 'STORE_FULL') this.#failure ??= failure;
+      if (failure.code === 'STORE_FULL') this.#full = failure;
       else this.#lose(error, 'writing a spool');
       this.#queue = [];
       this.#queued = 0;
@@ -171,8 +171,10 @@ export class SpoolFile {
   #batch(): Buffer[] {
     let bytes = 0;
     let count = 0;
-    while (count < this.#queue.length && count < BATCH_CHUNKS && bytes < BATCH_BYTES) {
-      bytes += this.#queue[count++]?.length ?? 0;
+    for (const chunk of this.#queue) {
+      if (count === BATCH_CHUNKS || bytes >= BATCH_BYTES) break;
+      bytes += chunk.length;
+      count++;
     }
     return this.#queue.slice(0, count);
   }
@@ -227,14 +229,11 @@ export class SpoolFile {
   }
 
   #lose(cause: unknown, doing: string): AppError {
-    if (!this.#lost) {
-      this.#lost = true;
-      this.#failure = new AppError('STORE_FAILED', `the storage failed while ${doing}`, { cause });
-    }
-    return this.#failure ?? storageError(cause, doing);
+    this.#lost ??= new AppError('STORE_FAILED', `the storage failed while ${doing}`, { cause });
+    return this.#lost;
   }
 
   #throwFailure(): void {
-    if (this.#failure) throw this.#failure;
+    if (this.failure) throw this.failure;
   }
 }

@@ -217,7 +217,7 @@ export class Spool implements Followed {
 
   /** After STORE_FULL: what was written. Undefined when the spool did not stop, was discarded, or cannot be read. */
   stopped(): StoppedPrefix | undefined {
-    if (this.#cut || this.#file.lost || this.#file.failure?.code !== 'STORE_FULL') return undefined;
+    if (this.#cut || this.#file.failure?.code !== 'STORE_FULL') return undefined;
     const offset = this.#file.written;
     return { offset, hash: this.#file.hash(), read: (from) => this.#readPrefix(from, offset) };
   }

@@ -21,6 +21,7 @@ import {
   systemError,
   turn,
   upstream,
+  openSpool,
 } from './support.js';
 
 const HOUR = 60 * 60 * 1000;
@@ -57,7 +58,7 @@ describe('a partial', () => {
   });
 
   it('of a sha512 blob is resumed as well', async (t) => {
-    const { area } = await openArea(await temporaryDirectory(t));
+    const { area } = await openArea(t);
     const digest = parseDigest(
       `sha512:${(await import('node:crypto')).createHash('sha512').update(BLOB).digest('hex')}`,
     );
@@ -97,7 +98,7 @@ describe('a partial', () => {
   });
 
   it('cuts its followers with CANCELLED, or with the cause that is given', async (t) => {
-    const { area } = await openArea(await temporaryDirectory(t));
+    const { area } = await openArea(t);
     for (const cause of [undefined, new Error('upstream broke')]) {
       const spool = await area.create({ upstream, digest: DIGEST, size: BLOB.length });
       const follower = collectUntilFailure(spool.follow(0, undefined, never()));
@@ -113,7 +114,7 @@ describe('a partial', () => {
 
   it('is not kept of nothing, nor when its checkpoint fails', async (t) => {
     const disk = new FaultyDisk();
-    const { area, dir } = await openArea(await temporaryDirectory(t), { fs: disk });
+    const { area, dir } = await openArea(t, { fs: disk });
     const empty = await area.create({ upstream, digest: DIGEST, size: BLOB.length });
     await empty.keep();
     const failing = await area.create({ upstream, digest: DIGEST, size: BLOB.length });
@@ -127,8 +128,7 @@ describe('a partial', () => {
   it('is kept also when the disk became full', async (t) => {
     const disk = new FaultyDisk();
     disk.room = 50_000;
-    const { area } = await openArea(await temporaryDirectory(t), { fs: disk });
-    const spool = await area.create({ upstream, digest: DIGEST, size: BLOB.length });
+    const { area, spool } = await openSpool(t, { fs: disk });
     await assert.rejects(async () => {
       await appendAll(spool, BLOB);
       await spool.verify();
@@ -206,7 +206,7 @@ describe('a partial', () => {
 
   it('is dropped by age, or the oldest first when bytes are wanted', async (t) => {
     const clock = new ManualClock();
-    const { area, dir } = await openArea(await temporaryDirectory(t), { clock });
+    const { area, dir } = await openArea(t, { clock });
     const keep = async (from: string) => {
       const spool = await area.create({ upstream: from, digest: DIGEST, size: BLOB.length });
       await spool.append(BLOB.subarray(0, 1000));
@@ -244,7 +244,7 @@ describe('the spool area', () => {
   it('creates nothing when less than minFree would be left', async (t) => {
     const disk = new FaultyDisk();
     disk.freeBytes = 10_000;
-    const { area, dir } = await openArea(await temporaryDirectory(t), { fs: disk, minFree: 9_000 });
+    const { area, dir } = await openArea(t, { fs: disk, minFree: 9_000 });
     await assert.rejects(area.create({ upstream, digest: DIGEST, size: 1_001 }), { code: 'STORE_FULL' });
     await (await area.create({ upstream, digest: DIGEST, size: 1_000 })).discard(new Error('enough'));
     await (await area.create({ upstream, digest: DIGEST, size: undefined })).discard(new Error('enough'));
@@ -256,7 +256,7 @@ describe('the spool area', () => {
   it('has no more room when what is still to come would leave less than minFree', async (t) => {
     const disk = new FaultyDisk();
     disk.freeBytes = 1_000_000;
-    const { area } = await openArea(await temporaryDirectory(t), { fs: disk, minFree: 100_000 });
+    const { area } = await openArea(t, { fs: disk, minFree: 100_000 });
     const full = { code: 'STORE_FULL' };
     const first = await area.create({ upstream, digest: DIGEST, size: undefined });
     await area.requireRoom();
@@ -292,7 +292,7 @@ describe('the spool area', () => {
 
   it('says what kept a spool from being created', async (t) => {
     const disk = new FaultyDisk();
-    const { area } = await openArea(await temporaryDirectory(t), { fs: disk });
+    const { area } = await openArea(t, { fs: disk });
     for (const [system, code] of [
       ['ENOSPC', 'STORE_FULL'],
       ['EDQUOT', 'STORE_FULL'],
@@ -305,7 +305,7 @@ describe('the spool area', () => {
   });
 
   it('makes a verified file of bytes that are all there, but not of wrong ones', async (t) => {
-    const { area, dir } = await openArea(await temporaryDirectory(t));
+    const { area, dir } = await openArea(t);
     const file = await area.verified(DIGEST, BLOB);
     assert.deepEqual(await readFile(file.path), BLOB);
     await file.release();

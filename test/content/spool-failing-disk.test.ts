@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { AppError } from '../../src/lib/errors.js';
 import { TAIL } from '../../src/content/spool.js';
-import { temporaryDirectory } from '../support/tmp.js';
 import {
   BLOB,
   DIGEST,
@@ -18,14 +17,14 @@ import {
   systemError,
   turn,
   upstream,
+  openSpool,
 } from './support.js';
 
 describe('a spool on a failing disk', () => {
   it('loops on short writes', async (t) => {
     const disk = new FaultyDisk();
     disk.longestWrite = 5_536;
-    const { area } = await openArea(await temporaryDirectory(t), { fs: disk });
-    const spool = await area.create({ upstream, digest: DIGEST, size: BLOB.length });
+    const { spool } = await openSpool(t, { fs: disk });
     await appendAll(spool, BLOB, 10_000);
     const file = await spool.verify();
     assert.deepEqual(await collect(spool.follow(0, undefined, never())), BLOB);
@@ -36,8 +35,7 @@ describe('a spool on a failing disk', () => {
   it('stops at what is written when the disk is full, and says how to go on', async (t) => {
     const disk = new FaultyDisk();
     disk.room = 200_001;
-    const { area } = await openArea(await temporaryDirectory(t), { fs: disk });
-    const spool = await area.create({ upstream, digest: DIGEST, size: BLOB.length });
+    const { spool } = await openSpool(t, { fs: disk });
     const follower = collectUntilFailure(spool.follow(0, undefined, never()));
     await assert.rejects(
       (async () => {
@@ -72,7 +70,7 @@ describe('a spool on a failing disk', () => {
   it('never reads its file again after a failed sync: what is in memory is given, the rest is cut', async (t) => {
     const disk = new FaultyDisk();
     disk.fail.datasync = () => systemError('EIO');
-    const { area } = await openArea(await temporaryDirectory(t), { fs: disk });
+    const { area } = await openArea(t, { fs: disk });
     const blob = bytesOf(40 * MIB);
     const spool = await area.create({ upstream, digest: sha256(blob), size: undefined });
     const slow = spool.follow(0, undefined, never());
@@ -101,8 +99,7 @@ describe('a spool on a failing disk', () => {
   it('rejects with STORE_FAILED when a write fails', async (t) => {
     const disk = new FaultyDisk();
     disk.fail.writev = () => systemError('EIO');
-    const { area } = await openArea(await temporaryDirectory(t), { fs: disk });
-    const spool = await area.create({ upstream, digest: DIGEST, size: BLOB.length });
+    const { spool } = await openSpool(t, { fs: disk });
     const follower = collectUntilFailure(spool.follow(0, undefined, never()));
     await spool.append(BLOB);
     await assert.rejects(spool.verify(), { code: 'STORE_FAILED' });
@@ -112,7 +109,7 @@ describe('a spool on a failing disk', () => {
 
   it('cuts a follower whose bytes cannot be read back, and is not published then', async (t) => {
     const disk = new FaultyDisk();
-    const { area } = await openArea(await temporaryDirectory(t), { fs: disk });
+    const { area } = await openArea(t, { fs: disk });
     const blob = bytesOf(10 * MIB);
     const spool = await area.create({ upstream, digest: sha256(blob), size: blob.length });
     await appendAll(spool, blob);

@@ -21,12 +21,12 @@ import {
   sha256,
   turn,
   upstream,
+  openSpool,
 } from './support.js';
 
 describe('a spool', () => {
   it('gives every follower all bytes, whenever and wherever it joins', async (t) => {
-    const { area } = await openArea(await temporaryDirectory(t));
-    const spool = await area.create({ upstream, digest: DIGEST, size: BLOB.length });
+    const { spool } = await openSpool(t);
     const early = collect(spool.follow(0, undefined, never()));
     await appendAll(spool, BLOB.subarray(0, 200 * KIB), 10_007);
     const middle = collect(spool.follow(100_001, undefined, never()));
@@ -43,7 +43,7 @@ describe('a spool', () => {
   });
 
   it('gives nothing beyond the end to a follower that asks for more', async (t) => {
-    const { area } = await openArea(await temporaryDirectory(t));
+    const { area } = await openArea(t);
     const spool = await area.create({ upstream, digest: DIGEST, size: undefined });
     const beyond = collect(spool.follow(BLOB.length + 7, BLOB.length + 9, never()));
     const past = collect(spool.follow(BLOB.length - 3, BLOB.length + 9, never()));
@@ -55,7 +55,7 @@ describe('a spool', () => {
 
   for (const size of [undefined, BLOB.length]) {
     it(`holds the last 64 KiB back until they are verified, size ${size === undefined ? 'unknown' : 'known'}`, async (t) => {
-      const { area } = await openArea(await temporaryDirectory(t));
+      const { area } = await openArea(t);
       const spool = await area.create({ upstream, digest: DIGEST, size });
       const follower = spool.follow(0, undefined, never());
       await appendAll(spool, BLOB);
@@ -76,7 +76,7 @@ describe('a spool', () => {
   }
 
   it('gives nothing at all of a blob that is all tail before it is verified', async (t) => {
-    const { area } = await openArea(await temporaryDirectory(t));
+    const { area } = await openArea(t);
     const small = bytesOf(TAIL);
     const spool = await area.create({ upstream, digest: sha256(small), size: small.length });
     const follower = spool.follow(0, undefined, never());
@@ -94,7 +94,7 @@ describe('a spool', () => {
   });
 
   it('knows the empty blob', async (t) => {
-    const { area } = await openArea(await temporaryDirectory(t));
+    const { area } = await openArea(t);
     const empty = Buffer.alloc(0);
     const spool = await area.create({ upstream, digest: sha256(empty), size: 0 });
     const follower = collect(spool.follow(0, undefined, never()));
@@ -106,7 +106,7 @@ describe('a spool', () => {
   });
 
   it('finds a wrong digest: followers never get the tail, and the file is gone', async (t) => {
-    const { area, dir } = await openArea(await temporaryDirectory(t));
+    const { area, dir } = await openArea(t);
     const wrong = Buffer.from(BLOB);
     wrong[17] = ~wrong[17]! & 0xff;
     const spool = await area.create({ upstream, digest: DIGEST, size: undefined });
@@ -121,7 +121,7 @@ describe('a spool', () => {
   });
 
   it('finds a wrong size: too few bytes at verify, too many at once', async (t) => {
-    const { area } = await openArea(await temporaryDirectory(t));
+    const { area } = await openArea(t);
     const short = await area.create({ upstream, digest: DIGEST, size: BLOB.length });
     await appendAll(short, BLOB.subarray(1));
     await assert.rejects(short.verify(), { code: 'UPSTREAM_INVALID' });
@@ -132,7 +132,7 @@ describe('a spool', () => {
   });
 
   it('may learn its size later, once, and not one that is too small', async (t) => {
-    const { area } = await openArea(await temporaryDirectory(t));
+    const { area } = await openArea(t);
     const spool = await area.create({ upstream, digest: DIGEST, size: undefined });
     await appendAll(spool, BLOB.subarray(0, 1000));
     assert.throws(() => spool.expect(999), { code: 'UPSTREAM_INVALID' });
@@ -154,7 +154,7 @@ describe('a spool', () => {
   });
 
   it('does not wait for a slow follower, and reads older bytes for it from the file', async (t) => {
-    const { area } = await openArea(await temporaryDirectory(t));
+    const { area } = await openArea(t);
     const blob = bytesOf(24 * MIB);
     const spool = await area.create({ upstream, digest: sha256(blob), size: blob.length });
     const slow = spool.follow(0, undefined, never());
@@ -165,8 +165,7 @@ describe('a spool', () => {
   });
 
   it('cuts every follower at once with the cause of a discard', async (t) => {
-    const { area, dir } = await openArea(await temporaryDirectory(t));
-    const spool = await area.create({ upstream, digest: DIGEST, size: BLOB.length });
+    const { area, dir, spool } = await openSpool(t);
     const cause = new Error('the cause');
     const waiting = collectUntilFailure(spool.follow(0, undefined, never()));
     const idle = spool.follow(0, undefined, never());
@@ -183,8 +182,7 @@ describe('a spool', () => {
   });
 
   it('lets a follower leave by its signal without touching the others, and leaves no listener behind', async (t) => {
-    const { area } = await openArea(await temporaryDirectory(t));
-    const spool = await area.create({ upstream, digest: DIGEST, size: BLOB.length });
+    const { spool } = await openSpool(t);
     const leaving = new AbortController();
     const staying = new AbortController();
     const left = collectUntilFailure(spool.follow(0, undefined, leaving.signal));
@@ -208,7 +206,7 @@ describe('a spool', () => {
 
   it('answers an abort while a read from the disk is under way', async (t) => {
     const disk = new FaultyDisk();
-    const { area } = await openArea(await temporaryDirectory(t), { fs: disk });
+    const { area } = await openArea(t, { fs: disk });
     const blob = bytesOf(10 * MIB);
     const spool = await area.create({ upstream, digest: sha256(blob), size: blob.length });
     await appendAll(spool, blob);
@@ -224,8 +222,7 @@ describe('a spool', () => {
   });
 
   it('refuses to be asked for two chunks at once', async (t) => {
-    const { area } = await openArea(await temporaryDirectory(t));
-    const spool = await area.create({ upstream, digest: DIGEST, size: BLOB.length });
+    const { spool } = await openSpool(t);
     const follower = spool.follow(0, undefined, never());
     const first = follower.next();
     await assert.rejects(follower.next(), { code: 'INTERNAL' });
@@ -238,7 +235,7 @@ describe('a spool', () => {
 
   it('asks its producer to wait while the disk is slow', async (t) => {
     const disk = new FaultyDisk();
-    const { area } = await openArea(await temporaryDirectory(t), { fs: disk });
+    const { area } = await openArea(t, { fs: disk });
     const blob = bytesOf(6 * MIB);
     const spool = await area.create({ upstream, digest: sha256(blob), size: blob.length });
     let open: () => void = () => undefined;
@@ -255,7 +252,7 @@ describe('a spool', () => {
   it('gives out of memory what the disk has not taken yet, however small the ring', async (t) => {
     const disk = new FaultyDisk();
     const budget = new ReadBudget({ memory: MIB });
-    const { area } = await openArea(await temporaryDirectory(t), { fs: disk, budget });
+    const { area } = await openArea(t, { fs: disk, budget });
     const blob = bytesOf(3 * MIB);
     const spool = await area.create({ upstream, digest: sha256(blob), size: blob.length });
     let open: () => void = () => undefined;
@@ -269,7 +266,7 @@ describe('a spool', () => {
 
   it('also counts tiny chunks, so that they do not pile up in memory', async (t) => {
     const disk = new FaultyDisk();
-    const { area } = await openArea(await temporaryDirectory(t), { fs: disk });
+    const { area } = await openArea(t, { fs: disk });
     const blob = bytesOf(20_000);
     const spool = await area.create({ upstream, digest: sha256(blob), size: blob.length });
     let open: () => void = () => undefined;
@@ -285,8 +282,7 @@ describe('a spool', () => {
   });
 
   it('takes no more once it is verified, and keep and discard leave what is verified alone', async (t) => {
-    const { area } = await openArea(await temporaryDirectory(t));
-    const spool = await area.create({ upstream, digest: DIGEST, size: BLOB.length });
+    const { spool } = await openSpool(t);
     await appendAll(spool, BLOB);
     const file = await spool.verify();
     await assert.rejects(spool.append(BLOB), { code: 'INTERNAL' });

@@ -6,6 +6,7 @@ import { ReadBudget } from '../../src/content/read-budget.js';
 import { SpoolArea } from '../../src/content/spool-area.js';
 import type { Spool } from '../../src/content/spool.js';
 import { ManualClock } from '../support/manual-clock.js';
+import { temporaryDirectory, type Scope } from '../support/tmp.js';
 
 export const KIB = 1024;
 export const MIB = 1024 * KIB;
@@ -67,15 +68,29 @@ export interface TestArea {
   readonly dir: string;
 }
 
-export async function openArea(
-  root: string,
-  options: { fs?: FileSystem; minFree?: number; clock?: ManualClock; budget?: ReadBudget } = {},
-): Promise<TestArea> {
+interface AreaOptions {
+  readonly fs?: FileSystem;
+  readonly minFree?: number;
+  readonly clock?: ManualClock;
+  readonly budget?: ReadBudget;
+}
+
+/** In a directory that is there already, or in a fresh one. */
+export async function openArea(where: string | Scope, options: AreaOptions = {}): Promise<TestArea> {
   const { fs = nodeFileSystem, minFree = 0, clock = new ManualClock(), budget = new ReadBudget() } = options;
   const warnings: string[] = [];
-  const dir = join(root, 'spool');
+  const dir = join(typeof where === 'string' ? where : await temporaryDirectory(where), 'spool');
   const log = { warn: (_: object, message: string) => void warnings.push(message) };
   return { area: await SpoolArea.open({ dir, clock, log, minFree, budget, fs }), clock, budget, warnings, dir };
+}
+
+/** A spool that waits for `BLOB`, in an area of its own. */
+export async function openSpool(
+  scope: Scope,
+  options: AreaOptions = {},
+): Promise<TestArea & { readonly spool: Spool }> {
+  const opened = await openArea(scope, options);
+  return { ...opened, spool: await opened.area.create({ upstream, digest: DIGEST, size: BLOB.length }) };
 }
 
 /** A file system whose calls go through to the disk unless a test puts something in their place. */
