@@ -143,6 +143,7 @@ describe('a flight', () => {
   it('is one for each upstream and digest, however many ask', async (t) => {
     const { asked, start, flights, digest, upstream, stored } = await open(t, LARGE, [whole(LARGE)]);
     const flight = start();
+    assert.deepEqual([flight.failed, flight.received], [false, 0]);
     assert.equal(start(B), flight);
     assert.equal(flights.find(A.upstream, digest), flight);
     assert.equal(flights.find('elsewhere.test', digest), undefined);
@@ -497,6 +498,16 @@ describe('a flight on a failing disk', () => {
       await eventually(async () => (await readdir(dir)).length === 0, 'no file is left');
       assert.deepEqual(asks, [LARGE.length + MIB], 'room is made for the next');
     }
+  });
+
+  it('makes room for a MiB when upstream did not say how large it is', async (t) => {
+    const disk = new FaultyDisk();
+    disk.room = 0;
+    const asks: number[] = [];
+    const makeRoom = (bytes: number) => (asks.push(bytes), Promise.resolve(false));
+    const { start } = await open(t, LARGE, [whole(LARGE)], { disk, parts: { makeRoom }, size: () => undefined });
+    await rejectsWith(start().done, 'STORE_FULL');
+    assert.deepEqual(asks, [MIB]);
   });
 
   it('makes room before it gives up, and is stored when there is some then', async (t) => {

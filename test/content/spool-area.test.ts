@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir, readFile, stat, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { AppError } from '../../src/lib/errors.js';
 import { parseDigest } from '../../src/oci/digest.js';
@@ -227,6 +227,46 @@ describe('a partial', () => {
     assert.equal((await readdir(dir)).length, 2);
     assert.equal(await area.dropPartials({ bytes: 1_000_000 }), 1000);
     assert.deepEqual(await readdir(dir), []);
+  });
+});
+
+describe('what lies in the spool area and belongs to nobody', () => {
+  it('is removed once it is an hour old, and a dry run only counts it', async (t) => {
+    const { area, dir, clock } = await openArea(t);
+    const spool = await area.create({ upstream, digest: DIGEST, size: BLOB.length });
+    await spool.append(BLOB.subarray(0, 1000));
+    for (const name of ['old', 'new']) await writeFile(join(dir, name), 'left');
+    await symlink(join(dir, 'nowhere'), join(dir, 'gone meanwhile'));
+    const before = new Date(Date.now() - 2 * HOUR);
+    await utimes(join(dir, 'old'), before, before);
+    await utimes(spool.path, before, before);
+    assert.deepEqual(await area.dropStale(HOUR, true), { files: 1, bytes: 4 });
+    assert.equal((await readdir(dir)).length, 4);
+    assert.deepEqual(await area.dropStale(HOUR, false), { files: 1, bytes: 4 });
+    assert.deepEqual((await readdir(dir)).sort(), ['gone meanwhile', 'new', basename(spool.path)].sort());
+    await spool.keep();
+    await clock.advance(2 * HOUR);
+    assert.deepEqual(await area.dropStale(HOUR, true), { files: 1, bytes: 1000 });
+    assert.equal(area.partials().length, 1);
+    assert.deepEqual(await area.dropStale(HOUR, false), { files: 1, bytes: 1000 });
+    assert.equal(area.partials().length, 0);
+  });
+
+  it('is not what was resumed while room was made', async (t) => {
+    const { area, clock } = await openArea(t);
+    for (const from of ['a.test', 'b.test']) {
+      const spool = await area.create({ upstream: from, digest: DIGEST, size: BLOB.length });
+      await spool.append(BLOB.subarray(0, 1000));
+      await spool.keep();
+      await clock.advance(1);
+    }
+    const [freed, resumed] = await Promise.all([
+      area.dropPartials({ bytes: Number.POSITIVE_INFINITY }),
+      area.resume('b.test', DIGEST),
+    ]);
+    assert.equal(freed, 1000);
+    await appendAll(resumed!, BLOB.subarray(1000));
+    await (await resumed!.verify()).release();
   });
 });
 

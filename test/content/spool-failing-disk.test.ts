@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
+import { truncate } from 'node:fs/promises';
 import { describe, it } from 'node:test';
+import { nodeFileSystem } from '../../src/content/open-file.js';
+import { ReadBudget } from '../../src/content/read-budget.js';
+import { deferred } from '../../src/lib/async.js';
 import { AppError } from '../../src/lib/errors.js';
 import { TAIL } from '../../src/content/spool.js';
 import {
   BLOB,
   DIGEST,
+  KIB,
   MIB,
   appendAll,
   bytesOf,
@@ -122,6 +127,50 @@ describe('a spool on a failing disk', () => {
       blob.subarray(9 * MIB),
       'memory is still good',
     );
+    await file.release();
+  });
+
+  it('fails when the disk takes nothing and says nothing', async (t) => {
+    const open = async (path: string, flags: string) => ({
+      ...(await nodeFileSystem.open(path, flags)),
+      writev: () => Promise.resolve({ bytesWritten: 0 }),
+      close: () => Promise.resolve(),
+    });
+    const { spool } = await openSpool(t, { fs: { ...nodeFileSystem, open } });
+    await assert.rejects(
+      appendAll(spool, BLOB).then(() => spool.verify()),
+      { code: 'STORE_FAILED' },
+    );
+    await spool.discard(new Error('over'));
+  });
+
+  it('cuts a follower whose bytes are no longer in the file', async (t) => {
+    const { area } = await openArea(t, { budget: new ReadBudget({ memory: 16 * KIB }) });
+    const blob = bytesOf(3 * MIB);
+    const spool = await area.create({ upstream, digest: sha256(blob), size: blob.length });
+    await appendAll(spool, blob);
+    const file = await spool.verify();
+    await truncate(file.path, 100 * KIB);
+    const { got, failure } = await collectUntilFailure(spool.follow(0, undefined, never()));
+    assert.equal((failure as AppError).code, 'STORE_FAILED');
+    assert.deepEqual(got, blob.subarray(0, 100 * KIB));
+    await file.release();
+  });
+
+  it('reads from the file for a few followers at a time, so that its own writes are not kept waiting', async (t) => {
+    const disk = new FaultyDisk();
+    const { area } = await openArea(t, { fs: disk, budget: new ReadBudget({ memory: 16 * KIB, preads: 2 }) });
+    const blob = bytesOf(3 * MIB);
+    const spool = await area.create({ upstream, digest: sha256(blob), size: blob.length });
+    await appendAll(spool, blob);
+    const file = await spool.verify();
+    const gate = deferred<undefined>();
+    disk.gate = gate.promise;
+    const followers = Array.from({ length: 10 }, () => collect(spool.follow(0, 64 * KIB, never())));
+    await turn();
+    assert.equal(disk.calls.filter((call) => call === 'read').length, 2);
+    gate.resolve(undefined);
+    for (const got of await Promise.all(followers)) assert.ok(got.equals(blob.subarray(0, 64 * KIB)));
     await file.release();
   });
 });

@@ -131,6 +131,14 @@ describe('a spool', () => {
     await long.discard(new Error('too long'));
   });
 
+  it('finds a wrong size though the digest is right', async (t) => {
+    const { area, dir } = await openArea(t);
+    const spool = await area.create({ upstream, digest: DIGEST, size: BLOB.length + 1 });
+    await appendAll(spool, BLOB);
+    await assert.rejects(spool.verify(), { code: 'UPSTREAM_INVALID' });
+    assert.deepEqual(await readdir(dir), []);
+  });
+
   it('may learn its size later, once, and not one that is too small', async (t) => {
     const { area } = await openArea(t);
     const spool = await area.create({ upstream, digest: DIGEST, size: undefined });

@@ -36,14 +36,19 @@ export interface Cascade {
  */
 export async function cascade(from: readonly Digest[], { eraser, gone, leave }: Cascade): Promise<void> {
   const owners = new Map<Digest, number>();
-  const own = (digest: Digest, owner: number) => owners.set(digest, Math.max(owner, owners.get(digest) ?? owner));
+  /** The last of its owners so far. */
+  const own = (digest: Digest, owner: number): number => {
+    const last = Math.max(owner, owners.get(digest) ?? owner);
+    owners.set(digest, last);
+    return last;
+  };
   from.forEach((digest, index) => own(digest, index));
   let waiting = [...owners.keys()];
   while (waiting.length > 0) {
     const next = new Set<Digest>();
     for (let at = 0; at < waiting.length; at += TURN) {
       for (const erased of await eraser.erase(waiting.slice(at, at + TURN))) {
-        const owner = owners.get(erased.digest) ?? 0;
+        const owner = own(erased.digest, 0);
         gone(erased, owner);
         for (const digest of erased.freed) {
           if (leave && (await leave(digest, owner))) continue;

@@ -35,8 +35,9 @@ export async function dropImages(
   reason: CollectionReason,
 ): Promise<readonly CollectedImage[]> {
   const dropped = await eraser.dropRoots(await named(catalog, victims));
-  const bytes = dropped.map(() => 0);
-  const count = (size: number, owner: number) => (bytes[owner] = (bytes[owner] ?? 0) + size);
+  /** By the place among those dropped. */
+  const bytes = new Map<number, number>();
+  const count = (size: number, owner: number) => bytes.set(owner, (bytes.get(owner) ?? 0) + size);
   /** With the last of the images that named them. */
   const left = new Map<Digest, { readonly size: number; readonly owner: number }>();
   await cascade(
@@ -69,7 +70,7 @@ export async function dropImages(
     reference: referenceOf(victim),
     digest: victim.root.digest,
     reason,
-    bytes: bytes[index] ?? 0,
+    bytes: bytes.get(index) ?? 0,
     lastPulledAt: victim.lastPulledAt,
   }));
 }

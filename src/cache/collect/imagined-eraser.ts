@@ -32,7 +32,7 @@ export class ImaginedEraser implements Eraser {
   async dropRoots(victims: readonly NamedVictim[]): Promise<readonly NamedVictim[]> {
     const dropped: NamedVictim[] = [];
     for (const victim of victims) {
-      if (this.isDropped(victim.root) || !(await mayGo(this.#parts, this.#parts.catalog.records, victim))) continue;
+      if (!(await mayGo(this.#parts, this.#parts.catalog.records, victim))) continue;
       this.#dropped.add(nameOf(victim.root));
       dropped.push(victim);
     }

@@ -38,6 +38,7 @@ export function orphan(parts: LeftoverParts, digest: Digest, dryRun: boolean): P
     const file = await store.stat(digest);
     if (!file || (await catalog.blob(digest))) return undefined;
     assertComplete(catalog);
-    return dryRun || (await store.delete(digest)) ? { files: 1, bytes: file.size } : undefined;
+    if (!dryRun) await store.delete(digest);
+    return { files: 1, bytes: file.size };
   });
 }

@@ -101,12 +101,12 @@ export class Retention {
 
 /** Looks for the tags in each repository once, so it is to be called for many victims at a time. */
 export async function named(catalog: Catalog, victims: readonly Victim[]): Promise<readonly NamedVictim[]> {
-  const tags = new Map(victims.map(({ root }) => [rootKey(root), [] as Tag[]]));
+  const byRoot = new Map(victims.map((victim) => [rootKey(victim.root), { ...victim, tags: [] as Tag[] }]));
   const repositories = new Map(victims.map(({ root: { repository } }) => [scopeOf(repository), repository]));
   for (const repository of repositories.values()) {
-    for await (const entry of catalog.tags(repository)) tags.get(rootKey(entry))?.push(entry.tag);
+    for await (const entry of catalog.tags(repository)) byRoot.get(rootKey(entry))?.tags.push(entry.tag);
   }
-  return victims.map((victim) => ({ ...victim, tags: tags.get(rootKey(victim.root)) ?? [] }));
+  return [...byRoot.values()];
 }
 
 /** Whether what was chosen may still go: asked in the turn that drops it, or of the index as it is for a dry run. */

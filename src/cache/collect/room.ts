@@ -66,7 +66,7 @@ export class Room {
   async tend(): Promise<void> {
     const { health } = this.#parts.catalog;
     if (health === 'full') await this.make(INDEX_ROOM);
-    else if (health === 'ready' && this.#ahead) await this.#mutex.run(() => this.#catchUp());
+    else if (health === 'ready') await this.#mutex.run(() => this.#catchUp());
   }
 
   async #make(bytes: number): Promise<boolean> {
@@ -98,37 +98,36 @@ export class Room {
     } catch (error) {
       if (!isAppError(error, 'STORE_FULL')) throw error;
     }
-    if (isFull(catalog.health)) {
-      await evict({ ...eviction, eraser: this.#eraserAhead() });
-    }
+    if (isFull(catalog.health)) await evict({ ...eviction, eraser: this.#eraserAhead() });
     return freed;
   }
 
   /** One until the index has recovered: it knows what has gone already. */
   #eraserAhead(): ImaginedEraser {
     const { catalog, store, digestLocks } = this.#parts;
-    const digests = this.#ahead?.digests ?? [];
+    if (this.#ahead) return this.#ahead.eraser;
+    const digests: Digest[] = [];
     const unlink = (digest: Digest) =>
       digestLocks.run(digest, async () => {
         // With an index that writes again, somebody may have come to need it since it was looked up.
         if (isFull(catalog.health) && (await store.delete(digest))) digests.push(digest);
       });
-    this.#ahead ??= { eraser: new ImaginedEraser(this.#parts, unlink), digests };
+    this.#ahead = { eraser: new ImaginedEraser(this.#parts, unlink), digests };
     return this.#ahead.eraser;
   }
 
   /** The records of what was unlinked follow: by the usual way where nothing needs them now, else alone. */
   async #catchUp(): Promise<void> {
     const { catalog, eraser, store, digestLocks } = this.#parts;
-    const { eraser: ahead, digests } = this.#ahead ?? { eraser: undefined, digests: [] };
-    for (const batch of slices(ahead?.victims ?? [], BATCH)) {
+    if (!this.#ahead) return;
+    for (const batch of slices(this.#ahead.eraser.victims, BATCH)) {
       const dropped = await eraser.dropRoots(batch);
       await cascade(
         dropped.map(({ root }) => root.digest),
         { eraser, gone: () => undefined },
       );
     }
-    for (const digest of digests) {
+    for (const digest of this.#ahead.digests) {
       await digestLocks.run(digest, async () => {
         if ((await catalog.blob(digest)) && !(await store.stat(digest))) await catalog.forgetBlob(digest);
       });

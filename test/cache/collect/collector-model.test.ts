@@ -4,7 +4,7 @@
  * prefetches come in between, and when all of it is killed at any of its awaits.
  */
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { after, describe, it } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { parseTag } from '../../../src/oci/reference.js';
@@ -222,6 +222,8 @@ class Model {
   }
 }
 
+let operations = 0;
+
 const scenario = (evicting: boolean) => async (actions: readonly Action[]) => {
   const undo: (() => void | Promise<void>)[] = [];
   const policy = evicting ? { maxSize: 900 } : POLICY;
@@ -229,6 +231,7 @@ const scenario = (evicting: boolean) => async (actions: readonly Action[]) => {
   try {
     const model = new Model(cache, evicting);
     for (const action of actions) await model.apply(action);
+    operations += actions.length;
     await model.settle();
   } finally {
     await cache.collector.close();
@@ -236,9 +239,13 @@ const scenario = (evicting: boolean) => async (actions: readonly Action[]) => {
   }
 };
 
-const runs = (numRuns: number) => ({ numRuns, seed: Number(process.env['FC_SEED'] ?? 4711) });
+/** `npm run test:model` sets how many, and takes another seed each time. */
+const seed = Number(process.env['SEED'] ?? 4711);
+const runs = (numRuns: number) => ({ numRuns: Number(process.env['MODEL_RUNS'] ?? numRuns), seed });
 
-describe('the collector, whatever happens', () => {
+describe(`the collector, whatever happens (seed ${seed})`, () => {
+  after(() => process.stderr.write(`collector: ${operations} operations, seed ${seed}\n`));
+
   it('loses nothing that is held, and leaves nothing that is not', async () => {
     await fc.assert(fc.asyncProperty(fc.array(action, { maxLength: 14 }), scenario(false)), runs(60));
   });

@@ -1,0 +1,88 @@
+/** What is chosen to go, and what saves it between the choice and the turn that drops it. */
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import { ImaginedEraser } from '../../../src/cache/collect/imagined-eraser.js';
+import { named, Retention } from '../../../src/cache/collect/retention.js';
+import { StoredEraser } from '../../../src/cache/collect/stored-eraser.js';
+import { keys } from '../../../src/catalog/keys.js';
+import { parseTag } from '../../../src/oci/reference.js';
+import { Collected, digest, repositoryOf, type TestImage } from '../support/collected.js';
+
+const IMAGES: readonly TestImage[] = ['a', 'b', 'c', 'd'].map((name) => ({ name, children: [] }));
+
+async function open(context: TestContext) {
+  const cache = await Collected.open(context, IMAGES);
+  const inUse = (each: ReturnType<typeof digest>) => cache.inUse.has(each);
+  const parts = { catalog: cache.catalog, store: cache.store, digestLocks: cache.locks, inUse };
+  return { cache, parts, retention: new Retention(parts) };
+}
+
+describe('the least recently pulled images', () => {
+  it('are chosen from any number, in order; one whose use is not known is as new as can be', async (context) => {
+    const { cache, retention } = await open(context);
+    await cache.manifest('d', repositoryOf(), 'tag', 'd');
+    for (const name of ['c', 'a', 'b']) {
+      await cache.pull(name);
+      await cache.clock.advance(1000);
+    }
+    const chosen = async (most: number) =>
+      (await retention.leastRecent(most, () => true)).map(({ root }) =>
+        IMAGES.map(({ name }) => name).find((name) => digest(name) === root.digest),
+      );
+    assert.deepEqual(await chosen(1), ['c']);
+    assert.deepEqual(await chosen(10), ['c', 'a', 'b', 'd']);
+  });
+});
+
+describe('an image that was chosen', () => {
+  const a = { repository: repositoryOf(), digest: digest('a') };
+  const saves: Record<string, (cache: Collected) => unknown> = {
+    'a use': (cache) => cache.catalog.noteUse(a.repository, a.digest, cache.clock.now()),
+    'a pin': (cache) => cache.catalog.pin(a.repository, parseTag('a')),
+    'a job': (cache) => cache.inUse.add(a.digest),
+    'that another has dropped it': (cache) =>
+      cache.catalog.turn((tx) => Promise.resolve(tx.delete(keys.root(a.digest, a.repository)))),
+  };
+  for (const [what, save] of Object.entries(saves)) {
+    for (const Eraser of [StoredEraser, ImaginedEraser]) {
+      it(`is left out when ${what} came in between: ${Eraser.name}`, async (context) => {
+        const { cache, parts, retention } = await open(context);
+        for (const name of ['a', 'b']) await cache.pull(name);
+        await cache.clock.advance(1000);
+        const victims = await named(cache.catalog, await retention.leastRecent(10, () => true));
+        await save(cache);
+        const eraser = new Eraser(parts);
+        const dropped = await eraser.dropRoots(victims);
+        assert.deepEqual(
+          dropped.map(({ root, tags }) => [root.digest, tags]),
+          [[digest('b'), ['b']]],
+        );
+      });
+    }
+  }
+
+  it('takes no tag with it that points elsewhere by then', async (context) => {
+    const { cache, parts, retention } = await open(context);
+    await cache.pull('a', { tag: 'latest' });
+    const victims = await named(cache.catalog, await retention.leastRecent(10, () => true));
+    await cache.clock.advance(1000);
+    await cache.pull('b', { tag: 'latest' });
+    await new StoredEraser(parts).dropRoots(victims);
+    assert.equal((await cache.catalog.tag(repositoryOf(), parseTag('latest')))?.digest, digest('b'));
+  });
+});
+
+describe('what a job works on', () => {
+  for (const Eraser of [StoredEraser, ImaginedEraser]) {
+    it(`is not erased, though nothing else needs it: ${Eraser.name}`, async (context) => {
+      const { cache, parts } = await open(context);
+      for (const name of ['x', 'y']) await cache.layer(name);
+      cache.inUse.add(digest('x'));
+      const erased = await new Eraser(parts).erase([digest('x'), digest('y')]);
+      assert.deepEqual(
+        erased.map((each) => each.digest),
+        [digest('y')],
+      );
+    });
+  }
+});
