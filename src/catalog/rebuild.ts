@@ -64,8 +64,7 @@ export async function restoreSnapshot(store: MetadataStore, files: SnapshotFiles
       records += some.length;
     }
   }
-  // Durable, and with it all that was written before.
-  await store.write([rebuilding('survey')]);
+  await store.write([rebuilding('survey')], { durable: 'all' });
   log.info({ records, durationMs: Math.round(performance.now() - started) }, 'snapshot restored');
 }
 
@@ -89,12 +88,12 @@ export async function surveyStore(options: {
   let gone = 0;
   for await (const page of survey()) {
     signal.throwIfAborted();
-    // Not waited for by anybody: the durable batch that ends the rebuild makes all of them last.
+    // Not waited for by anybody: the batch that ends the rebuild makes all of them last.
     gone += await queue.turn((tx) => putPage(tx, page, moment), { durable: false });
     blobs += page.blobs.length;
   }
   signal.throwIfAborted();
-  await queue.turn((tx) => tx.delete(keys.rebuilding));
+  await queue.turn((tx) => tx.delete(keys.rebuilding), { durable: 'all' });
   return { blobs, gone };
 }
 

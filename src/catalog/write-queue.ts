@@ -5,7 +5,7 @@
  */
 import { Mutex } from '../lib/async.js';
 import { AppError } from '../lib/errors.js';
-import type { MetadataStore, Mutation } from '../metadata/metadata-store.js';
+import type { MetadataStore, Mutation, WriteOptions } from '../metadata/metadata-store.js';
 import type { StoredRecords } from './stored-records.js';
 import { Transaction } from './transaction.js';
 
@@ -42,10 +42,7 @@ export class WriteQueue {
   }
 
   /** Throws AppError STORE_FULL, INDEX_FAILED, INDEX_CORRUPT, or what `work` throws; then nothing was written by it. */
-  turn<T>(
-    work: (transaction: Transaction) => Promise<T> | T,
-    { durable = true }: { readonly durable?: boolean } = {},
-  ): Promise<T> {
+  turn<T>(work: (transaction: Transaction) => Promise<T> | T, options?: WriteOptions): Promise<T> {
     return this.#mutex.run(async () => {
       // A full store is left to `recover`: each turn would otherwise write 8 MiB only to see that it still is.
       if (this.#store.state === 'failed') await this.#reopen();
@@ -53,7 +50,7 @@ export class WriteQueue {
       const transaction = new Transaction(this.#records.fresh);
       const result = await work(transaction);
       const batch = transaction.batch();
-      if (batch.length > 0) await this.#write(batch, durable);
+      if (batch.length > 0) await this.#write(batch, options);
       return result;
     });
   }
@@ -90,9 +87,9 @@ export class WriteQueue {
     });
   }
 
-  async #write(batch: readonly Mutation[], durable: boolean): Promise<void> {
+  async #write(batch: readonly Mutation[], options?: WriteOptions): Promise<void> {
     try {
-      await this.#store.write(batch, { durable });
+      await this.#store.write(batch, options);
     } finally {
       this.#records.forget(batch.map((mutation) => mutation.key));
       this.#changed();

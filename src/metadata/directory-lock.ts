@@ -4,13 +4,14 @@
  * lock when the process dies, so nothing is ever left behind.
  */
 import { mkdir, rm } from 'node:fs/promises';
-import { Level } from 'level';
-import { AppError, systemCode } from '../lib/errors.js';
+import { ClassicLevel } from 'classic-level';
+import { AppError } from '../lib/errors.js';
+import { levelCode } from './level-failures.js';
 
 export class DirectoryLock {
-  readonly #level: Level;
+  readonly #level: ClassicLevel;
 
-  private constructor(level: Level) {
+  private constructor(level: ClassicLevel) {
     this.#level = level;
   }
 
@@ -37,9 +38,9 @@ export class DirectoryLock {
   }
 }
 
-const isLocked = (error: unknown): boolean => error instanceof Error && systemCode(error.cause) === 'LEVEL_LOCKED';
+const isLocked = (error: unknown): boolean => levelCode(error) === 'LEVEL_LOCKED';
 
-async function lock(dir: string): Promise<Level> {
+async function lock(dir: string): Promise<ClassicLevel> {
   try {
     return await opened(dir);
   } catch (error) {
@@ -50,9 +51,9 @@ async function lock(dir: string): Promise<Level> {
   }
 }
 
-async function opened(dir: string): Promise<Level> {
+async function opened(dir: string): Promise<ClassicLevel> {
   await mkdir(dir, { recursive: true });
-  const level = new Level(dir);
+  const level = new ClassicLevel(dir);
   await level.open();
   return level;
 }

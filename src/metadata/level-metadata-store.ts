@@ -6,13 +6,13 @@
  */
 import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Level } from 'level';
-import { AppError, isAppError, systemCode } from '../lib/errors.js';
+import { AppError } from '../lib/errors.js';
 import type { Logger } from '../lib/log.js';
 import { seal, unseal } from './checksum.js';
-import type { LevelDatabase, OpenLevel } from './level-database.js';
+import { openLevelDatabase, type LevelDatabase, type OpenLevel } from './level-database.js';
+import { isDamage, isFullDisk, levelCode, readFailure } from './level-failures.js';
 import { setAside } from './set-aside.js';
-import type { Entry, MetadataState, MetadataStore, Mutation, Part } from './metadata-store.js';
+import type { Entry, MetadataState, MetadataStore, Mutation, Part, WriteOptions } from './metadata-store.js';
 
 /** A scan's first page is small because most scans ask whether there is anything at all. */
 const FIRST_PAGE = 32;
@@ -54,7 +54,7 @@ export class LevelMetadataStore implements MetadataStore {
    * INDEX_FAILED (it could not be read; nothing is known to be damaged).
    */
   static async open(options: LevelMetadataStoreOptions): Promise<LevelMetadataStore> {
-    const { dir, spaceProbe = () => probeSpace(`${dir}.probe`), openLevel = openClassicLevel } = options;
+    const { dir, spaceProbe = () => probeSpace(`${dir}.probe`), openLevel = openLevelDatabase } = options;
     await mkdir(dir, { recursive: true });
     const createIfMissing = await isUnused(dir);
     const database = await openDatabase(openLevel, dir, createIfMissing);
@@ -67,11 +67,16 @@ export class LevelMetadataStore implements MetadataStore {
 
   async get(key: string): Promise<string | undefined> {
     const database = await this.#handle();
-    const sealed = this.#attempt(() => database.getSync(key));
+    let sealed: string | undefined;
+    try {
+      sealed = database.getSync(key);
+    } catch (error) {
+      throw readFailure(error);
+    }
     return sealed === undefined ? undefined : unseal(key, sealed);
   }
 
-  async write(batch: readonly Mutation[], { durable = true }: { readonly durable?: boolean } = {}): Promise<void> {
+  async write(batch: readonly Mutation[], { durable = true }: WriteOptions = {}): Promise<void> {
     const database = await this.#handle();
     if (this.#state === 'full') throw new AppError('STORE_FULL', 'the index takes no writes: its disk is full');
     if (this.#state === 'failed')
@@ -82,7 +87,9 @@ export class LevelMetadataStore implements MetadataStore {
         : { type: 'del' as const, key: mutation.key },
     );
     try {
-      await database.batch(operations, { sync: durable });
+      // A log that is full is left for a new one without a sync, which the next one's sync does not make up for.
+      if (durable === 'all') await database.emptyLog();
+      await database.batch(operations, { sync: durable !== false });
     } catch (error) {
       // Set before anything is awaited: from here on this handle would lose writes.
       this.#state = 'failed';
@@ -143,6 +150,8 @@ export class LevelMetadataStore implements MetadataStore {
     await Promise.allSettled(this.#reading);
     const database = this.#database;
     this.#database = undefined;
+    // LevelDB leaves out what is damaged in a log without a word; of tables it tells, or the checksums do.
+    if (this.#state === 'ready') await database?.emptyLog();
     await database?.close();
   }
 
@@ -210,14 +219,6 @@ export class LevelMetadataStore implements MetadataStore {
     }
   }
 
-  #attempt<T>(read: () => T): T {
-    try {
-      return read();
-    } catch (error) {
-      throw readFailure(error);
-    }
-  }
-
   /** LevelDB does not say why a write failed other than in prose, so the disk is asked. */
   async #isFull(error: unknown): Promise<boolean> {
     if (isFullDisk(error)) return true;
@@ -240,25 +241,6 @@ async function isUnused(dir: string): Promise<boolean> {
   const names = await readdir(dir);
   return !names.some((name) => /^(CURRENT|MANIFEST-.*|.*\.(ldb|sst|log))$/.test(name));
 }
-
-const openClassicLevel: OpenLevel = async (dir, { createIfMissing }) => {
-  const level = new Level(dir, { createIfMissing });
-  await level.open();
-  return {
-    getSync: (key) => level.getSync(key),
-    // Half the time of one call with all operations, and a turn of the event loop is at stake.
-    batch: (operations, { sync }) => {
-      const batch = level.batch();
-      for (const each of operations) {
-        if (each.type === 'put') batch.put(each.key, each.value);
-        else batch.del(each.key);
-      }
-      return batch.write({ sync });
-    },
-    iterator: (range) => level.iterator(range),
-    close: () => level.close(),
-  };
-};
 
 async function openDatabase(openLevel: OpenLevel, dir: string, createIfMissing: boolean): Promise<LevelDatabase> {
   if (!createIfMissing && (await isUnused(dir))) throw corrupt(dir, new Error('its files are gone'));
@@ -286,30 +268,6 @@ const corrupt = (dir: string, cause: unknown): AppError =>
   new AppError('INDEX_CORRUPT', `the index in ${dir} is damaged`, { cause });
 
 const closed = (): AppError => new AppError('INDEX_FAILED', 'the index is closed');
-
-function readFailure(error: unknown): AppError {
-  if (isAppError(error)) return error;
-  if (isDamage(error)) {
-    return new AppError('INDEX_CORRUPT', 'the index is damaged', { cause: error });
-  }
-  return new AppError('INDEX_FAILED', 'the index could not be read', { cause: error });
-}
-
-/** Tables are mapped into memory, and a read beyond the end of one that was cut is EINVAL to LevelDB, not corruption. */
-function isDamage(error: unknown): boolean {
-  if (levelCode(error) === 'LEVEL_CORRUPTION') return true;
-  const said =
-    error instanceof Error ? `${error.message} ${error.cause instanceof Error ? error.cause.message : ''}` : '';
-  return /\.(ldb|sst): Invalid argument\b/.test(said);
-}
-
-/** The most exact code that level gives: its own errors wrap LevelDB's as their cause. */
-function levelCode(error: unknown): string | undefined {
-  const inner = error instanceof Error ? systemCode(error.cause) : undefined;
-  return inner ?? systemCode(error);
-}
-
-const isFullDisk = (error: unknown): boolean => ['ENOSPC', 'EDQUOT'].includes(systemCode(error) ?? '');
 
 async function probeSpace(path: string): Promise<void> {
   try {

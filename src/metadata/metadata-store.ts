@@ -15,14 +15,22 @@ export interface Part {
 /** `ready`: reads and writes. `full`: no space; reads only, until it recovers by itself. `failed`: an unknown outcome. */
 export type MetadataState = 'ready' | 'full' | 'failed';
 
+export interface WriteOptions {
+  /**
+   * Whether the batch survives a power cut once it is written; it does without this. `all`: so does every batch before it
+   * that need not have.
+   */
+  readonly durable?: boolean | 'all';
+}
+
 export interface MetadataStore {
   readonly state: MetadataState;
   get(key: string): Promise<string | undefined>;
   /**
-   * All or nothing. With `durable` (the default) it survives a power cut once this resolves.
+   * All or nothing.
    * Throws AppError STORE_FULL (no space) or INDEX_FAILED; after either no write is taken until `reopen` succeeds.
    */
-  write(batch: readonly Mutation[], options?: { readonly durable?: boolean }): Promise<void>;
+  write(batch: readonly Mutation[], options?: WriteOptions): Promise<void>;
   /** Entries whose key begins with `prefix`, in byte order of the key, after the key `after`. Read in pages: no snapshot is held. */
   scan(prefix: string, after?: string): AsyncIterable<Entry>;
   /** The same for those who read much of it, page by page; `part` of it when that is given. */

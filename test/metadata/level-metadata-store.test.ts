@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { cp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { Level } from 'level';
+import { ClassicLevel } from 'classic-level';
 import { createLog } from '../../src/lib/log.js';
 import { isAppError, type ErrorCode } from '../../src/lib/errors.js';
-import type { LevelDatabase, OpenLevel } from '../../src/metadata/level-database.js';
+import { openLevelDatabase, type OpenLevel } from '../../src/metadata/level-database.js';
 import { LevelMetadataStore, type LevelMetadataStoreOptions } from '../../src/metadata/level-metadata-store.js';
 import type { Mutation } from '../../src/metadata/metadata-store.js';
 import { metadataStoreConformance } from '../conformance/metadata-store.js';
@@ -33,24 +33,22 @@ function failingDisk() {
     openLevel: (async (dir, options) => {
       disk.opens++;
       await disk.reopened;
-      const level = new Level(dir, options);
-      await level.open();
-      const failing: LevelDatabase = {
-        getSync: (key) => level.getSync(key),
-        iterator: (range) => level.iterator(range),
-        close: () => level.close(),
+      const database = await openLevelDatabase(dir, options);
+      return {
+        ...database,
         batch: async (operations, batchOptions) => {
           const { failure } = disk;
           disk.failure = undefined;
           if (failure) throw failure;
-          await level.batch(operations, batchOptions);
+          await database.batch(operations, batchOptions);
         },
       };
-      return failing;
     }) satisfies OpenLevel,
   };
   return disk;
 }
+
+const logsIn = async (dir: string) => (await readdir(dir)).filter((name) => name.endsWith('.log'));
 
 const systemError = (code: string) => Object.assign(new Error(code), { code });
 
@@ -69,13 +67,33 @@ describe('LevelMetadataStore', () => {
     assert.equal(await second.get('a'), 'a');
   });
 
+  it('has in its tables what came before a batch that makes all of it durable: a log left for a new one is not synced', async (t) => {
+    const parent = await temporaryDirectory(t);
+    const [dir, afterwards] = [join(parent, 'index'), join(parent, 'afterwards')];
+    const store = await open(t, { dir });
+    await store.write([put('before')], { durable: false });
+    await store.write([put('last')], { durable: 'all' });
+    await cp(dir, afterwards, { recursive: true });
+    for (const name of await logsIn(afterwards)) await truncate(join(afterwards, name));
+    assert.equal(await (await open(t, { dir: afterwards })).get('before'), 'before');
+  });
+
+  it('leaves nothing in its log when it is closed', async (t) => {
+    const dir = join(await temporaryDirectory(t), 'index');
+    const store = await open(t, { dir });
+    await store.write([put('a')]);
+    await store.close();
+    for (const name of await logsIn(dir)) assert.equal((await stat(join(dir, name))).size, 0);
+    assert.equal(await (await open(t, { dir })).get('a'), 'a');
+  });
+
   it('says that a record is damaged instead of giving a wrong value, or the value of another key', async (t) => {
     const dir = join(await temporaryDirectory(t), 'index');
     const store = await open(t, { dir });
     await store.write([put('a', 'value'), put('b', 'value')]);
     await store.close();
-    const raw = new Level(dir);
-    const sealed = await raw.get('a');
+    const raw = new ClassicLevel(dir);
+    const sealed = (await raw.get('a'))!;
     await raw.batch([
       { type: 'put', key: 'a', value: sealed.replace('value', 'valve') },
       { type: 'put', key: 'b', value: sealed },
