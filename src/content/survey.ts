@@ -27,7 +27,7 @@ export interface SurveyPage {
   readonly blobs: readonly SurveyedBlob[];
 }
 
-/** From the worker: a page, or the end; it sends one for each message it gets. */
+/** From the worker, as JSON: a page, or the end; it sends one for each message it gets. */
 export type SurveyMessage = SurveyPage | 'end';
 
 /** The pages' prefixes make up all digests. Ends early only by throwing AppError STORE_FAILED. Blobs that come or go meanwhile may be missed or be gone. */
@@ -53,9 +53,9 @@ function nextPage(worker: Worker): Promise<SurveyMessage> {
     const failed = (cause: unknown) => {
       reject(new AppError('STORE_FAILED', 'the stored blobs cannot be surveyed', { cause }));
     };
-    const settle = (message: SurveyMessage) => {
+    const settle = (message: string) => {
       worker.off('error', failed).off('exit', failed);
-      resolve(message);
+      resolve(JSON.parse(message) as SurveyMessage);
     };
     worker.once('message', settle).once('error', failed).once('exit', failed);
     worker.postMessage('next');

@@ -63,8 +63,10 @@ type Json = Readonly<Record<string, unknown>>;
 
 /** `mediaType` is the Content-Type that came with the bytes. Throws AppError UPSTREAM_INVALID and nothing else. */
 export function parseManifest(bytes: Buffer, mediaType: string): ParsedManifest {
-  const type = mediaTypeOf(mediaType);
-  const body = parseObject(bytes);
+  return parsed(parseObject(bytes), mediaTypeOf(mediaType));
+}
+
+function parsed(body: Json, type: string): ParsedManifest {
   const said = body['mediaType'];
   if (isPresent(said) && said !== type) {
     throw invalid(`it says it is ${show(said)} but came as ${show(type)}`);
@@ -100,14 +102,23 @@ export function parseManifest(bytes: Buffer, mediaType: string): ParsedManifest 
  * A guess at the media type of stored bytes whose Content-Type was lost; undefined when they are no manifest. OCI makes
  * `mediaType` optional in the body while docker's schema 2 requires it, so a body without it is OCI's. Never throws.
  */
-export function sniffManifest(bytes: Buffer): string | undefined {
+export const sniffManifest = (bytes: Buffer): string | undefined => sniffed(bytes, (_, type) => type);
+
+/** The same bytes, parsed as what they seem to be; undefined when they are no manifest after all. */
+export const parseStored = (bytes: Buffer): ParsedManifest | undefined => sniffed(bytes, parsed);
+
+function sniffed<T>(bytes: Buffer, use: (body: Json, type: string) => T): T | undefined {
   if (bytes[0] !== 0x7b) return undefined;
-  let body: Json;
   try {
-    body = parseObject(bytes);
+    const body = parseObject(bytes);
+    const type = typeOf(body);
+    return type === undefined ? undefined : use(body, type);
   } catch {
     return undefined;
   }
+}
+
+function typeOf(body: Json): string | undefined {
   const said = body['mediaType'];
   if (isPresent(said)) return typeof said === 'string' && isManifestType(said) ? said : undefined;
   if (body['schemaVersion'] === 1 && Array.isArray(body['fsLayers'])) {
