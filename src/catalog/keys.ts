@@ -126,7 +126,7 @@ export const prefixes = {
 /** The parts of a key after its first word. What they are is known from the prefix that found the key. */
 const parts = (key: string): readonly string[] => key.split(' ').slice(1);
 
-const part = (key: string, index: number): string => parts(key).at(index) ?? '';
+const part = (key: string, index: number): string => String(parts(key)[index]);
 
 /** `blob`, `manifest`, `link`, `parent`, `root`, `used`, `pinned`: the digest comes first. */
 export function firstDigest(key: string): Digest {

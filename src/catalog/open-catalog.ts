@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import type { Clock } from '../lib/clock.js';
 import { isAppError, type AppError } from '../lib/errors.js';
 import type { Logger } from '../lib/log.js';
-import { openLevelDatabase, type OpenLevel } from '../metadata/level-database.js';
+import type { OpenLevel } from '../metadata/level-database.js';
 import { LevelMetadataStore } from '../metadata/level-metadata-store.js';
 import { setAside } from '../metadata/set-aside.js';
 import { Catalog } from './catalog.js';
@@ -62,8 +62,8 @@ export async function openCatalog(options: OpenCatalogOptions): Promise<Catalog>
 }
 
 async function openIndex(dir: string, options: OpenCatalogOptions): Promise<LevelMetadataStore> {
-  const { openLevel = openLevelDatabase, spaceProbe, clock, log } = options;
-  const open = () => LevelMetadataStore.open({ dir, log, openLevel, ...(spaceProbe && { spaceProbe }) });
+  const { openLevel, spaceProbe, clock, log } = options;
+  const open = () => LevelMetadataStore.open({ dir, log, openLevel, spaceProbe });
   try {
     return await open();
   } catch (error) {

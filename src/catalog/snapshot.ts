@@ -90,10 +90,15 @@ async function* records(file: string): AsyncIterable<readonly Entry[]> {
   let rest = '';
   const options = { encoding: 'utf8', highWaterMark: CHUNK } as const;
   for await (const chunk of createReadStream(file, options) as AsyncIterable<string>) {
-    const lines = (rest + chunk).split('\n');
-    rest = lines.pop() ?? '';
+    const text = rest + chunk;
+    const end = text.lastIndexOf('\n') + 1;
+    rest = text.slice(end);
     // The last line holds no record.
-    yield lines.filter((line) => line.includes('\t')).map(entryOf);
+    yield text
+      .slice(0, end)
+      .split('\n')
+      .filter((line) => line.includes('\t'))
+      .map(entryOf);
   }
 }
 

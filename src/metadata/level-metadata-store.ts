@@ -26,12 +26,14 @@ export interface LevelMetadataStoreOptions {
   readonly dir: string;
   readonly log: Logger;
   /** Resolves when there is room to write again. */
-  readonly spaceProbe?: () => Promise<void>;
-  readonly openLevel?: OpenLevel;
+  readonly spaceProbe?: (() => Promise<void>) | undefined;
+  readonly openLevel?: OpenLevel | undefined;
 }
 
+type Settings = { readonly [K in keyof LevelMetadataStoreOptions]-?: NonNullable<LevelMetadataStoreOptions[K]> };
+
 export class LevelMetadataStore implements MetadataStore {
-  readonly #options: Required<LevelMetadataStoreOptions>;
+  readonly #options: Settings;
   /** Undefined after a reopen that closed the old handle and could not open a new one, and once closed. */
   #database: LevelDatabase | undefined;
   #state: MetadataState = 'ready';
@@ -43,7 +45,7 @@ export class LevelMetadataStore implements MetadataStore {
   readonly #reading = new Set<Promise<unknown>>();
   #closed = false;
 
-  private constructor(options: Required<LevelMetadataStoreOptions>, database: LevelDatabase, created: boolean) {
+  private constructor(options: Settings, database: LevelDatabase, created: boolean) {
     this.#options = options;
     this.#database = database;
     this.created = created;
@@ -243,7 +245,6 @@ async function isUnused(dir: string): Promise<boolean> {
 }
 
 async function openDatabase(openLevel: OpenLevel, dir: string, createIfMissing: boolean): Promise<LevelDatabase> {
-  if (!createIfMissing && (await isUnused(dir))) throw corrupt(dir, new Error('its files are gone'));
   try {
     return await openLevel(dir, { createIfMissing });
   } catch (error) {

@@ -278,6 +278,7 @@ describe('rebuilding the index', () => {
     const fresh = descriptor('fresh');
     await catalog.recordBlob({ repository: A, descriptor: fresh, public: true });
     await catalog.snapshot();
+    await catalog.recover();
     assert.equal(await catalog.eraseUnneeded(fresh.digest), undefined, 'its parent may not have been seen yet');
     letGo();
     await catalog.rebuilt();
@@ -355,6 +356,20 @@ describe('rebuilding the index', () => {
     assert.deepEqual(await dir.setAside(), []);
   });
 
+  it('is begun by damage that a snapshot finds, and keeps the last whole one', async (t) => {
+    const dir = await Directory.make(t);
+    await dir.fill();
+    const level = new ClassicLevel(dir.index);
+    const key = `link ${LAYER.digest} docker.io library/a`;
+    await level.put(key, (await level.get(key))!.replace('checkedAt', 'checkedAT'));
+    await level.close();
+    const before = await readFile(join(dir.path, 'snapshot'), 'utf8');
+    const catalog = await dir.open();
+    await assert.rejects(catalog.close(), (error) => isAppError(error, 'INDEX_CORRUPT'));
+    assert.equal(catalog.health, 'failed');
+    assert.equal(await readFile(join(dir.path, 'snapshot'), 'utf8'), before);
+  });
+
   it('begins by itself when a record turns out damaged while serving', async (t) => {
     const dir = await Directory.make(t);
     await dir.fill();
@@ -368,6 +383,7 @@ describe('rebuilding the index', () => {
     await assert.rejects(catalog.link(A, LAYER.digest), (error) => isAppError(error, 'INDEX_CORRUPT'));
     assert.equal(catalog.health, 'failed');
     await assert.rejects(catalog.recordBlob({ repository: A, descriptor: LAYER, public: true }));
+    await assert.rejects(catalog.snapshot(), (error) => isAppError(error, 'INDEX_CORRUPT'));
     await catalog.recover();
     await assertWhole(catalog);
     assert.equal((await dir.setAside()).length, 1);

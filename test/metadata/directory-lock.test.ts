@@ -18,6 +18,12 @@ describe('DirectoryLock', () => {
     await (await DirectoryLock.open(join(dir, 'lock'), dir)).close();
   });
 
+  it('says so when a directory cannot be locked at all', async (t) => {
+    const file = join(await temporaryDirectory(t), 'file');
+    await writeFile(file, '');
+    await assert.rejects(DirectoryLock.open(join(file, 'lock'), file), (error) => isAppError(error, 'INDEX_FAILED'));
+  });
+
   it('is not kept out by what a power cut left', async (t) => {
     const dir = await temporaryDirectory(t);
     const lockDir = join(dir, 'lock');

@@ -160,6 +160,36 @@ describe('LevelMetadataStore', () => {
     assert.equal(await store.get('b'), 'b');
   });
 
+  it('knows a full disk by its code too', async (t) => {
+    const disk = failingDisk();
+    const store = await open(t, { openLevel: disk.openLevel });
+    disk.failure = systemError('ENOSPC');
+    await assert.rejects(store.write([put('a')]), fails('STORE_FULL'));
+  });
+
+  it('says that it could not be read, and does not call it damage, when the disk fails', async (t) => {
+    const broken: OpenLevel = async (dir, options) => ({
+      ...(await openLevelDatabase(dir, options)),
+      getSync: () => {
+        throw systemError('LEVEL_IO_ERROR');
+      },
+      iterator: () => ({ all: () => Promise.reject(systemError('LEVEL_IO_ERROR')) }),
+    });
+    const store = await open(t, { openLevel: broken });
+    await assert.rejects(store.get('a'), fails('INDEX_FAILED'));
+    await assert.rejects(collect(store.scan('a')), fails('INDEX_FAILED'));
+  });
+
+  it('is opened again once for two who ask at a time, and never once it is closed', async (t) => {
+    const disk = failingDisk();
+    const store = await open(t, { openLevel: disk.openLevel });
+    await Promise.all([store.reopen(), store.reopen()]);
+    assert.equal(disk.opens, 2);
+    await store.close();
+    await assert.rejects(store.reopen(), fails('INDEX_FAILED'));
+    await assert.rejects(store.startOver(0), fails('INDEX_FAILED'));
+  });
+
   it('lets reads wait while it is opened again, and scans go on after their last key', async (t) => {
     const disk = failingDisk();
     const store = await open(t, { openLevel: disk.openLevel });
