@@ -50,7 +50,7 @@ describe(`clients (seed ${seed})`, () => {
       await world.start();
       await steps(world, 60, { faults: true });
       await world.assertNothingOpen();
-      const settled = await settledDescriptors(world);
+      const settled = await world.settledDescriptors();
       await steps(world, 150, { faults: true });
       await world.assertNothingOpen();
       await eventually(
@@ -83,12 +83,3 @@ describe(`clients (seed ${seed})`, () => {
     }),
   );
 });
-
-async function settledDescriptors(world: World): Promise<number> {
-  let [before, now] = [-1, 0];
-  await eventually(async () => {
-    [before, now] = [now, (await world.descriptors()).length];
-    return before === now;
-  }, 'the number of descriptors settles');
-  return now;
-}

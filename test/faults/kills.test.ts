@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { stopPrograms } from '../e2e/support/processes.js';
 import { scoped } from './lab/scoped.js';
+import { judgePins } from './lab/judge.js';
 import { seed } from './lab/random.js';
-import { work } from './lab/workload.js';
+import { endedAtRandom } from './lab/steps.js';
 import { World } from './lab/world.js';
 
 const CYCLES = Number(process.env.CISTERN_FAULT_CYCLES ?? 40);
@@ -18,8 +19,9 @@ describe(`a daemon that is killed (seed ${seed})`, () => {
       const world = await World.create(t, { seed });
       await world.start();
       for (let cycle = 0; cycle < CYCLES; cycle++) {
-        await killedAtRandom(world);
+        await endedAtRandom(world, world.random.between(1, 60), () => world.kill());
         await world.start();
+        await judgePins(world);
         await world.assertKept();
       }
       await world.stop();
@@ -30,18 +32,3 @@ describe(`a daemon that is killed (seed ${seed})`, () => {
     }),
   );
 });
-
-/** Kills it at a random one of the next steps of its clients and lines of its log. */
-async function killedAtRandom(world: World): Promise<void> {
-  const ending = new AbortController();
-  let left = world.random.between(1, 60);
-  let killed: Promise<void> | undefined;
-  const step = () => {
-    if (--left > 0 || killed) return;
-    ending.abort();
-    killed = world.kill();
-  };
-  world.onLine = step;
-  await work(world, { until: ending.signal, operators: true, faults: true, onStep: step });
-  await killed;
-}

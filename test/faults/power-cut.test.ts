@@ -4,9 +4,10 @@ import { after, describe, it } from 'node:test';
 import { stopPrograms } from '../e2e/support/processes.js';
 import { temporaryDirectory } from '../support/tmp.js';
 import { LoopDisk, withoutRoot, type JournaledKind } from './lab/disk.js';
+import { judgePins } from './lab/judge.js';
 import { seed } from './lab/random.js';
 import { scoped } from './lab/scoped.js';
-import { work } from './lab/workload.js';
+import { endedAtRandom, endedAtStored } from './lab/steps.js';
 import { World } from './lab/world.js';
 
 const CUTS = Number(process.env.CISTERN_FAULT_CUTS ?? 10);
@@ -26,6 +27,7 @@ describe(`a daemon whose power is cut (seed ${seed})`, { skip: withoutRoot }, ()
           await cutAtRandom(world, disk);
           await disk.mountAgain();
           await world.start();
+          await judgePins(world);
           await world.assertKept();
         }
         await world.stop();
@@ -38,26 +40,10 @@ describe(`a daemon whose power is cut (seed ${seed})`, { skip: withoutRoot }, ()
 
 /** Every other time just after something was acknowledged: what was forgotten to be synced is then surely lost. */
 async function cutAtRandom(world: World, disk: LoopDisk): Promise<void> {
-  const ending = new AbortController();
-  const atAcknowledgement = world.random.below(2) === 0;
-  let left = atAcknowledgement ? world.random.between(1, 15) : world.random.between(1, 60);
-  let killed: Promise<void> | undefined;
-  const step = () => {
-    if (killed || --left > 0) return;
-    ending.abort();
+  const cut = () => {
     disk.cutPower();
-    killed = world.kill();
+    return world.kill();
   };
-  world.onLine = (line) => {
-    if (!atAcknowledgement || line.includes('"msg":"stored"')) step();
-  };
-  await work(world, {
-    until: ending.signal,
-    operators: true,
-    faults: true,
-    onStep: () => {
-      if (!atAcknowledgement) step();
-    },
-  });
-  await killed;
+  if (world.random.below(2) === 0) await endedAtStored(world, world.random.between(1, 15), cut);
+  else await endedAtRandom(world, world.random.between(1, 60), cut);
 }

@@ -26,7 +26,10 @@ export interface ProgramOptions {
   readonly onLine?: ((line: string) => void) | undefined;
 }
 
-/** One running program. Its output is kept in whole lines. */
+/** A program that runs for an hour says more than can be kept. */
+const KEPT_LINES = 100_000;
+
+/** One running program. Its output is kept in whole lines, the first and the newest of them. */
 export class Program {
   readonly child: ChildProcess;
   readonly exited: Promise<Exit>;
@@ -73,6 +76,7 @@ export class Program {
     const lines = (this.#partial + text).split('\n');
     this.#partial = lines.pop() ?? '';
     this.lines.push(...lines);
+    if (this.lines.length > 2 * KEPT_LINES) this.lines.splice(100, KEPT_LINES);
     if (this.#onLine) lines.forEach(this.#onLine);
   }
 }

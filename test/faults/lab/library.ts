@@ -3,7 +3,7 @@
  * several platforms. One seed gives the same bytes on every run.
  */
 import type { FakeRegistry } from '../../support/fake-registry.js';
-import { makeImage, makeIndex, type Content, type Image } from '../../support/images.js';
+import { makeImage, makeIndex, type Content, type Image, type MultiPlatformImage } from '../../support/images.js';
 import type { Random } from './random.js';
 
 export interface Shelved {
@@ -15,22 +15,48 @@ export interface Shelved {
   readonly digests: readonly string[];
 }
 
+/** The tag that moves, in each repository. */
+export const MOVING = 'latest';
+
 export class Library {
+  /** What upstream has. */
   readonly shelf: readonly Shelved[];
+  /** What it has not: only an import brings it. */
+  readonly imported: Shelved;
+  /** Which manifests name a blob. */
+  readonly #parents = new Map<string, Set<string>>();
   readonly #contents: ReadonlyMap<string, Content>;
   /** Everything that a tag was ever pointed at. */
   readonly #tagged = new Map<string, Set<string>>();
 
-  private constructor(shelf: readonly Shelved[], contents: ReadonlyMap<string, Content>) {
+  private constructor(shelf: readonly Shelved[], imported: Shelved, contents: ReadonlyMap<string, Content>) {
     this.shelf = shelf;
+    this.imported = imported;
     this.#contents = contents;
-    for (const { repository, tag, digests } of shelf) this.#point(repository, tag, digests[0]!);
+    for (const { repository, tag, digests, images } of this.all) {
+      this.#point(repository, tag, digests[0]!);
+      for (const { digest, blobs } of images) {
+        for (const blob of blobs) {
+          this.#parents.set(blob.digest, new Set([...(this.#parents.get(blob.digest) ?? []), digest]));
+        }
+      }
+    }
+  }
+
+  get all(): readonly Shelved[] {
+    return [...this.shelf, this.imported];
   }
 
   /** Pushes `count` images to the registry. */
   static fill(registry: FakeRegistry, random: Random, count = 16): Library {
     const contents = new Map<string, Content>();
     const shelf: Shelved[] = [];
+    const shelve = (repository: string, tag: string, top: Image | MultiPlatformImage): Shelved => {
+      const images = 'images' in top ? top.images : [top];
+      const all: readonly Content[] = [top, ...images, ...images.flatMap((image) => image.blobs)];
+      for (const each of all) contents.set(each.digest, each);
+      return { repository, tag, images, digests: [...new Set(all.map(({ digest }) => digest as string))] };
+    };
     for (let n = 0; n < count; n++) {
       const [repository, tag] = [`team/app-${n % 5}`, `v${n}`];
       const layers = Array.from({ length: random.between(1, 5) }, () => layerSize(random));
@@ -38,12 +64,10 @@ export class Library {
       const seed = `${random.next()}`;
       const top = n % 4 === 0 ? makeIndex({ seed, layers }) : makeImage({ seed: `${n >> 1}`, layers, extra: { n } });
       registry.push(repository, top, tag);
-      const images = 'images' in top ? top.images : [top];
-      const all: readonly Content[] = [top, ...images, ...images.flatMap((image) => image.blobs)];
-      for (const each of all) contents.set(each.digest, each);
-      shelf.push({ repository, tag, images, digests: [...new Set(all.map(({ digest }) => digest as string))] });
+      shelf.push(shelve(repository, tag, top));
     }
-    return new Library(shelf, contents);
+    const brought = makeImage({ seed: `${random.next()}`, layers: [30_000, 400_000] });
+    return new Library(shelf, shelve('brought/app', 'v1', brought), contents);
   }
 
   /** The only right bytes. */
@@ -51,6 +75,29 @@ export class Library {
     const content = this.#contents.get(digest);
     if (!content) throw new Error(`no image has ${digest}`);
     return content.bytes;
+  }
+
+  /** The manifests that name this blob. */
+  parentsOf(digest: string): ReadonlySet<string> {
+    return this.#parents.get(digest) ?? new Set();
+  }
+
+  /** What images with these digests are made of. */
+  reachableFrom(tops: ReadonlySet<string>): ReadonlySet<string> {
+    const reachable = new Set(tops);
+    for (const { digests, images } of this.all) {
+      if (tops.has(digests[0]!)) for (const digest of digests) reachable.add(digest);
+      for (const { digest, blobs } of images)
+        if (tops.has(digest)) for (const blob of blobs) reachable.add(blob.digest);
+    }
+    return reachable;
+  }
+
+  /** Points `latest` of one repository at another of its images. */
+  moveTag(registry: FakeRegistry, random: Random): void {
+    const { repository, digests } = random.pick(this.shelf);
+    registry.tag(repository, MOVING, { digest: digests[0]! });
+    this.#point(repository, MOVING, digests[0]!);
   }
 
   digestsOf(repository: string, tag: string): ReadonlySet<string> {

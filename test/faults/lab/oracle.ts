@@ -1,6 +1,6 @@
 /**
- * What must be true whatever happens: every complete answer has the right bytes, and what the daemon said it stored is
- * there until somebody drops it. It knows only what clients saw and what the daemon's log said.
+ * What must be true whatever happens: every complete answer has the right bytes, and what the daemon acknowledged is there
+ * until somebody drops it. It knows only what clients and operators saw and what the daemon's log said.
  */
 import type { Answer } from '../../support/http.js';
 import { sha256 } from '../../support/http.js';
@@ -13,18 +13,29 @@ export interface Kept {
 }
 
 /** What must never happen, happened. */
-class Verdict extends Error {}
+export class Verdict extends Error {}
 
 export const isVerdict = (error: unknown): boolean => error instanceof Verdict;
+
+/** An image that was asked to go. */
+export interface Drop {
+  /** The answer came: what is acknowledged later was stored later. */
+  done(): void;
+  /** It was refused, so nothing went. */
+  refused(): void;
+}
 
 export class Oracle {
   readonly #library: Library;
   readonly #acknowledged = new Map<string, Kept>();
-  /** Asked to go by this daemon: whether it was stored before or after that, its log does not say. */
-  readonly #doubtful = new Set<string>();
+  /** What this daemon was asked to drop, and when it said that it had: before that nobody knows what was stored when. */
+  readonly #drops = new Set<{ readonly names: ReadonlySet<string>; until: number }>();
+  readonly #pinned = new Set<Shelved>();
+  /** Whether blobs that no manifest names may be collected any time, as with a short grace period. */
+  sweeping = false;
   /** Complete answers that were compared, and found right. */
   answers = 0;
-  /** Acknowledgements that were looked for after a crash, and found. */
+  /** Acknowledgements that were looked for with upstream off, and found. */
   survivals = 0;
 
   constructor(library: Library) {
@@ -39,37 +50,69 @@ export class Oracle {
   /** A line of the daemon's log. */
   hear(line: string): void {
     if (!line.includes('"msg":"stored"')) return;
-    const { repository, digest } = JSON.parse(line) as Kept;
-    const key = keyOf(repository, digest);
-    if (!this.#doubtful.has(key)) this.#acknowledged.set(key, { repository, digest });
+    const { repository, digest, time } = JSON.parse(line) as Kept & { readonly time: string };
+    const isNamed = () =>
+      [...this.#acknowledged.values()].some((kept) => this.#library.parentsOf(digest).has(kept.digest));
+    if (this.sweeping && !this.#library.isManifest(digest) && !isNamed()) return;
+    this.#acknowledge({ repository, digest }, Date.parse(time));
+  }
+
+  /** A command that was given at `since` said that the image is stored whole. */
+  told(image: Shelved, since: number): void {
+    for (const digest of image.digests) this.#acknowledge({ repository: image.repository, digest }, since);
+  }
+
+  /** A command said that it is pinned. */
+  pins(image: Shelved): void {
+    this.#pinned.add(image);
+  }
+
+  /** It was asked to be pinned no more. */
+  unpins(image: Shelved): void {
+    this.#pinned.delete(image);
+  }
+
+  isPinned(image: Shelved): boolean {
+    return this.#pinned.has(image);
+  }
+
+  get pinned(): readonly Shelved[] {
+    return [...this.#pinned];
   }
 
   /**
    * The image is asked to go, and whatever nothing else needs goes with it, in every repository. What another image needs,
    * all of whose manifests are stored, must stay.
    */
-  drops(image: Shelved): void {
-    const needed = new Set<string>();
-    for (const other of this.#library.shelf) {
-      if (other === image) continue;
-      const names = other.digests.map((digest) => ({ key: keyOf(other.repository, digest), digest }));
-      const whole = names.every(({ key, digest }) => !this.#library.isManifest(digest) || this.#acknowledged.has(key));
-      if (whole) for (const { key } of names) needed.add(key);
-    }
-    const gone = new Set(image.digests);
-    for (const { repository } of this.#library.shelf) {
-      for (const digest of gone) {
-        const key = keyOf(repository, digest);
-        if (needed.has(key)) continue;
-        this.#acknowledged.delete(key);
-        this.#doubtful.add(key);
-      }
-    }
+  drops(image: Shelved): Drop {
+    const needed = new Set(
+      this.#library.all.filter((other) => other !== image && this.#isWhole(other)).flatMap(namesOf),
+    );
+    const repositories = new Set(this.#library.all.map(({ repository }) => repository));
+    const names = new Set([...repositories].flatMap((repository) => namesOf({ repository, digests: image.digests })));
+    for (const name of needed) names.delete(name);
+    const taken = [...names].flatMap((name) => this.#acknowledged.get(name) ?? []);
+    for (const name of names) this.#acknowledged.delete(name);
+    const drop = { names, until: Infinity };
+    const since = Date.now();
+    this.#drops.add(drop);
+    return {
+      done: () => void (drop.until = Date.now()),
+      refused: () => {
+        if (this.#drops.delete(drop)) for (const kept of taken) this.#acknowledge(kept, since);
+      },
+    };
+  }
+
+  /** Whatever is not pinned may be gone. */
+  expired(): void {
+    const names = new Set(this.pinned.flatMap(namesOf));
+    for (const name of [...this.#acknowledged.keys()]) if (!names.has(name)) this.#acknowledged.delete(name);
   }
 
   /** What is acknowledged from now on is so after all that was asked for before. */
   restarted(): void {
-    this.#doubtful.clear();
+    this.#drops.clear();
   }
 
   /** An answer for `digest`, of the whole or of [start, end) when it is partial. Throws when it is complete and wrong. */
@@ -106,6 +149,21 @@ export class Oracle {
     }
     this.survivals++;
   }
+
+  #acknowledge(kept: Kept, since: number): void {
+    const name = nameOf(kept);
+    for (const drop of this.#drops) if (drop.names.has(name) && drop.until >= since) return;
+    this.#acknowledged.set(name, kept);
+  }
+
+  #isWhole({ repository, digests }: Shelved): boolean {
+    return digests.every(
+      (digest) => !this.#library.isManifest(digest) || this.#acknowledged.has(nameOf({ repository, digest })),
+    );
+  }
 }
 
-const keyOf = (repository: string, digest: string): string => `${repository} ${digest}`;
+const nameOf = ({ repository, digest }: Kept): string => `${repository} ${digest}`;
+
+const namesOf = ({ repository, digests }: Pick<Shelved, 'repository' | 'digests'>): string[] =>
+  digests.map((digest) => nameOf({ repository, digest }));

@@ -41,6 +41,40 @@ export async function steps(world: World, count: number, options: Omit<WorkloadO
   await work(world, { ...options, until: ending.signal, onStep });
 }
 
+/** Whatever clients and operators do, until after `count` of their steps and of the lines of its log `end` is begun. */
+export async function endedAtRandom(world: World, count: number, end: () => Promise<void>): Promise<void> {
+  await endedAt(world, count, end, { steps: true, line: () => true });
+}
+
+/** The same, at an acknowledgement. */
+export async function endedAtStored(world: World, count: number, end: () => Promise<void>): Promise<void> {
+  await endedAt(world, count, end, { steps: false, line: (line) => line.includes('"msg":"stored"') });
+}
+
+async function endedAt(
+  world: World,
+  count: number,
+  end: () => Promise<void>,
+  counted: { readonly steps: boolean; readonly line: (line: string) => boolean },
+): Promise<void> {
+  const ending = new AbortController();
+  let left = count;
+  let ended: Promise<void> | undefined;
+  const step = () => {
+    if (ended || --left > 0) return;
+    ending.abort();
+    ended = end();
+  };
+  world.onLine = (line) => {
+    if (counted.line(line)) step();
+  };
+  const onStep = () => {
+    if (counted.steps) step();
+  };
+  await work(world, { until: ending.signal, operators: true, faults: true, onStep });
+  await ended;
+}
+
 /** Rejects when it is refused. */
 export const collectGarbage = (world: World): Promise<void> =>
   world.control(async (client) => {

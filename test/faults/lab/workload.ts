@@ -1,13 +1,13 @@
 /**
  * What clients and operators do all day, at random and at once: pull images whole, read parts, hang up in the middle,
- * prefetch, collect garbage, drop images, while upstream breaks now and then. Every complete answer is judged.
+ * prefetch, import, pin, collect garbage, drop images, while tags move and upstream breaks now and then. Every complete answer is judged.
  */
-import { prefetches, contents, garbageCollection } from '../../../src/cli/client.js';
+import { prefetches, contents, garbageCollection, type ControlClient } from '../../../src/cli/client.js';
 import type { Fault, Moment } from '../../support/fake-reply.js';
 import { collect } from '../../support/collect.js';
 import { get, open } from '../../support/http.js';
-import { isVerdict } from './oracle.js';
-import type { Shelved } from './library.js';
+import { MOVING, type Shelved } from './library.js';
+import { isVerdict, Verdict } from './oracle.js';
 import type { Random } from './random.js';
 import { UPSTREAM, type World } from './world.js';
 
@@ -16,13 +16,16 @@ export interface WorkloadOptions {
   readonly until: AbortSignal;
   /** Clients at once. */
   readonly actors?: number;
-  /** Whether operators collect, prefetch and drop images meanwhile. */
+  /** Whether operators collect, prefetch, import, pin and drop images meanwhile. */
   readonly operators?: boolean;
   /** Whether upstream breaks now and then. */
   readonly faults?: boolean;
   /** Called after each step of a client. */
   readonly onStep?: () => void;
 }
+
+/** Of an archive, in one message. */
+const CHUNK = 256 * 1024;
 
 type Act = (world: World, random: Random, options: WorkloadOptions) => Promise<void>;
 
@@ -36,8 +39,13 @@ const OPERATORS: readonly (readonly [number, Act])[] = [
   [3, prefetch],
   [3, collectGarbage],
   [1, evict],
+  [1, pinOrUnpin],
+  [0.5, importImage],
 ];
-const FAULTS: readonly (readonly [number, Act])[] = [[4, breakUpstream]];
+const FAULTS: readonly (readonly [number, Act])[] = [
+  [4, breakUpstream],
+  [1, moveTag],
+];
 
 /** Goes on until it is told to end. Rejects with the first thing that must not happen. */
 export async function work(world: World, options: WorkloadOptions): Promise<void> {
@@ -66,8 +74,8 @@ const isRefusal = (error: unknown): boolean =>
 
 /** As engines do: the tag's manifest, the images it names, then their blobs side by side. */
 async function pullImage(world: World, random: Random, { onStep }: WorkloadOptions): Promise<void> {
-  const { repository, tag, images } = random.pick(world.library.shelf);
-  const answer = await world.readTag(repository, tag);
+  const { repository, tag, images } = random.pick(world.library.all);
+  const answer = await world.readTag(repository, random.next() < 0.2 ? MOVING : tag);
   if (answer.status !== 200) return;
   for (const image of images) {
     const read = async ({ digest }: { readonly digest: string }) => {
@@ -94,6 +102,11 @@ async function hangUp(world: World, random: Random): Promise<void> {
   reader.abort();
 }
 
+async function moveTag(world: World, random: Random): Promise<void> {
+  world.library.moveTag(world.registry, random);
+  return Promise.resolve();
+}
+
 async function breakUpstream(world: World, random: Random): Promise<void> {
   const at: Moment = random.pick(['headers', 'first', 'middle', 'last']);
   const faults: readonly Fault[] = [
@@ -112,10 +125,12 @@ async function breakUpstream(world: World, random: Random): Promise<void> {
 
 async function prefetch(world: World, random: Random): Promise<void> {
   const shelved = random.pick(world.library.shelf);
+  const since = Date.now();
   await world.control(async (client) => {
     const spec = { images: [referenceTo(shelved)], allPlatforms: true };
     const { job } = await client.ask(prefetches.CreatePrefetchJob, { spec, requestId: `${random.next()}` });
-    await collect(client.follow(prefetches.WatchPrefetchJob, { id: job?.id ?? '' }));
+    const seen = await collect(client.follow(prefetches.WatchPrefetchJob, { id: job?.id ?? '' }));
+    if (seen.at(-1)?.job?.state === 'JOB_STATE_SUCCEEDED') world.oracle.told(shelved, since);
   });
 }
 
@@ -131,22 +146,58 @@ async function collectGarbage(world: World): Promise<void> {
 }
 
 async function evict(world: World, random: Random): Promise<void> {
-  const shelved = random.pick(world.library.shelf);
-  world.oracle.drops(shelved);
-  await world.control(async (client) => {
-    try {
-      await client.ask(contents.EvictImage, { image: referenceTo(shelved) });
-    } catch (error) {
-      // It may not be there, a job may be working on it, or nothing may be deleted yet.
-      if (!isRefusal(error)) throw error;
-    }
+  const shelved = random.pick(world.library.all);
+  await world.alone(shelved, async () => {
+    const wasPinned = world.oracle.isPinned(shelved);
+    const drop = world.oracle.drops(shelved);
+    if (await isDone(world, (client) => client.ask(contents.EvictImage, { image: referenceTo(shelved) }))) {
+      if (wasPinned) throw new Verdict(`EVICTED: ${referenceTo(shelved)} was pinned`);
+      drop.done();
+    } else drop.refused();
   });
 }
 
-const referenceTo = ({ repository, tag }: Shelved): string => `${UPSTREAM}/${repository}:${tag}`;
+/** A quarter of the images is pinned at times. */
+async function pinOrUnpin(world: World, random: Random): Promise<void> {
+  const shelved = random.pick(world.library.all.filter((_, n) => n % 4 === 0));
+  const image = referenceTo(shelved);
+  await world.alone(shelved, async () => {
+    if (world.oracle.isPinned(shelved)) {
+      world.oracle.unpins(shelved);
+      await isDone(world, (client) => client.ask(contents.UnpinImage, { image }));
+    } else if (await isDone(world, (client) => client.ask(contents.PinImage, { image }))) world.oracle.pins(shelved);
+  });
+}
+
+async function importImage(world: World): Promise<void> {
+  const { imported } = world.library;
+  await world.alone(imported, async () => {
+    const since = Date.now();
+    const chunks = async function* () {
+      for (let at = 0; at < world.archive.length; at += CHUNK) {
+        yield await Promise.resolve({ chunk: world.archive.subarray(at, at + CHUNK) });
+      }
+    };
+    await world.control((client) => client.upload(contents.ImportImages, chunks()));
+    world.oracle.told(imported, since);
+  });
+}
+
+/** False when it was refused: the image is not there, a job works on it, it is pinned, or nothing may be deleted yet. */
+async function isDone(world: World, command: (client: ControlClient) => Promise<unknown>): Promise<boolean> {
+  try {
+    await world.control(command);
+    return true;
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    return false;
+  }
+}
+
+export const referenceTo = ({ repository, tag }: Shelved): string => `${UPSTREAM}/${repository}:${tag}`;
 
 function anyBlob(world: World, random: Random): { repository: string; digest: string; size: number } {
-  const { repository, images } = random.pick(world.library.shelf);
+  const { repository, images } = random.pick(world.library.all);
   const { digest, size } = random.pick(random.pick(images).blobs);
   return { repository, digest, size };
 }

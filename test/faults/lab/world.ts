@@ -4,13 +4,17 @@
  */
 import { readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ControlClient } from '../../../src/cli/client.js';
+import { contents, ControlClient } from '../../../src/cli/client.js';
+import { pages } from '../../../src/cli/pages.js';
+import type { StoredImage__Output } from '../../../src/control/gen/cistern/v1/StoredImage.js';
 import { Cistern, type CisternOptions } from '../../e2e/support/cistern.js';
+import { collect } from '../../support/collect.js';
 import { eventually } from '../../support/eventually.js';
+import { archiveOf } from '../../cache/support/archives.js';
 import { FakeRegistry } from '../../support/fake-registry.js';
 import { get, type Answer } from '../../support/http.js';
 import { temporaryDirectory, type Scope } from '../../support/tmp.js';
-import { Library } from './library.js';
+import { Library, type Shelved } from './library.js';
 import { Oracle, type Kept } from './oracle.js';
 import { Random } from './random.js';
 
@@ -24,6 +28,8 @@ export interface WorldOptions {
   readonly dir?: string;
   readonly images?: number;
   readonly settings?: CisternOptions['settings'];
+  /** Other keys of the upstream's configuration. */
+  readonly upstream?: Readonly<Record<string, unknown>>;
 }
 
 export class World {
@@ -32,23 +38,41 @@ export class World {
   readonly library: Library;
   readonly oracle: Oracle;
   readonly random: Random;
+  /** What an import of `library.imported` sends. */
+  readonly archive: Buffer;
   readonly #settings: CisternOptions['settings'];
+  readonly #upstream: WorldOptions['upstream'];
+  readonly #busy = new Set<Shelved>();
   #daemon: Cistern | undefined;
   /** Called for each line of the log. */
   onLine: (line: string) => void = () => undefined;
 
-  private constructor(dir: string, registry: FakeRegistry, options: WorldOptions) {
+  private constructor(
+    dir: string,
+    registry: FakeRegistry,
+    random: Random,
+    library: Library,
+    archive: Buffer,
+    { settings, upstream }: WorldOptions,
+  ) {
     this.dir = dir;
     this.registry = registry;
-    this.random = new Random(options.seed);
-    this.library = Library.fill(registry, this.random.fork(), options.images);
-    this.oracle = new Oracle(this.library);
-    this.#settings = options.settings;
+    this.random = random;
+    this.library = library;
+    this.archive = archive;
+    this.oracle = new Oracle(library);
+    this.#settings = settings;
+    this.#upstream = upstream;
   }
 
   static async create(scope: Scope, options: WorldOptions): Promise<World> {
     const dir = options.dir ?? (await temporaryDirectory(scope, 'cistern-fault'));
-    const world = new World(dir, await FakeRegistry.start(scope), options);
+    const registry = await FakeRegistry.start(scope);
+    const random = new Random(options.seed);
+    const library = Library.fill(registry, random.fork(), options.images);
+    const { repository, tag, images } = library.imported;
+    const archive = await archiveOf(images, { name: `${UPSTREAM}/${repository}:${tag}` });
+    const world = new World(dir, registry, random, library, archive, options);
     scope.after(() => world.kill());
     return world;
   }
@@ -64,7 +88,8 @@ export class World {
 
   /** `under`: a command that runs the daemon, such as `strace -D …`. */
   async start(under: readonly string[] = [], settings: CisternOptions['settings'] = this.#settings): Promise<void> {
-    const upstream = { name: UPSTREAM, url: this.registry.url, default: true, allowNetworks: ['127.0.0.0/8'] };
+    const [name, url, allowNetworks] = [UPSTREAM, this.registry.url, ['127.0.0.0/8']];
+    const upstream = { name, url, allowNetworks, default: true, ...this.#upstream };
     const onLine = (line: string) => {
       this.oracle.hear(line);
       this.onLine(line);
@@ -132,6 +157,25 @@ export class World {
     }
   }
 
+  /** One operator at a time for an image; whoever finds another at it goes away. */
+  async alone(image: Shelved, work: () => Promise<void>): Promise<void> {
+    if (this.#busy.has(image)) return;
+    this.#busy.add(image);
+    try {
+      await work();
+    } finally {
+      this.#busy.delete(image);
+    }
+  }
+
+  /** All images that the control plane lists. */
+  async images(): Promise<readonly StoredImage__Output[]> {
+    return this.control(async (client) => {
+      const found = await collect(pages((pageToken) => client.ask(contents.ListImages, { pageSize: 1000, pageToken })));
+      return found.flatMap(({ images }) => images);
+    });
+  }
+
   /** Lines of its log with this message, since it was started. */
   daemonSaid(message: string): number {
     return this.daemon.output.split('\n').filter((line) => line.includes(`"msg":"${message}"`)).length;
@@ -159,6 +203,16 @@ export class World {
     const dir = `/proc/${this.daemon.pid}/fd`;
     const targets = await Promise.all((await readdir(dir)).map((fd) => readlink(join(dir, fd)).catch(() => '')));
     return targets.filter((target) => target !== '').map((target) => target.replace(/:\[\d+\]$/, ''));
+  }
+
+  /** How many they are when no more come or go. */
+  async settledDescriptors(): Promise<number> {
+    let [before, now] = [-1, 0];
+    await eventually(async () => {
+      [before, now] = [now, (await this.descriptors()).length];
+      return before === now;
+    }, 'the number of descriptors settles');
+    return now;
   }
 
   /** Nothing that belongs to a pull is left open, once the clients are gone. */

@@ -1,0 +1,43 @@
+/** What a daemon takes from the machine, as seen from outside of it. */
+import { readFile } from 'node:fs/promises';
+import { run } from '../../e2e/support/processes.js';
+import type { World } from './world.js';
+
+export const MiB = 1024 * 1024;
+
+export interface Memory {
+  /** Resident bytes. */
+  readonly rss: number;
+  /** Of them, those that no file holds. */
+  readonly rssAnon: number;
+}
+
+export async function memoryOf(pid: number): Promise<Memory> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  const bytes = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]) * 1024;
+  return { rss: bytes('VmRSS'), rssAnon: bytes('RssAnon') };
+}
+
+/** The 99th percentile of how late the event loop was since the last time that anybody asked, in milliseconds. */
+export async function eventLoopLag(world: World): Promise<number> {
+  const metrics = await (await fetch(`${world.daemon.adminUrl}/metrics`)).text();
+  return Number(/^nodejs_eventloop_lag_p99_seconds (\S+)$/m.exec(metrics)?.[1]) * 1000;
+}
+
+/** Bytes of the data directory. */
+export async function diskUsed(world: World): Promise<number> {
+  return parseInt(await run('du', ['-sk', world.data]), 10) * 1024;
+}
+
+export interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
+/** Of the line through them: the median of the slopes of all pairs, which no outlier moves (Theil and Sen). */
+export function slope(points: readonly Point[]): number {
+  const slopes = points.flatMap((a, n) => points.slice(n + 1).map((b) => (b.y - a.y) / (b.x - a.x)));
+  slopes.sort((a, b) => a - b);
+  const middle = slopes.length >> 1;
+  return slopes.length % 2 === 1 ? slopes[middle]! : (slopes[middle - 1]! + slopes[middle]!) / 2;
+}
