@@ -71,7 +71,7 @@ function look(digest: Digest, path: string): SurveyedBlob | undefined {
 /** `length` bytes of it are in the buffer. */
 function readManifest(file: number, length: number, size: number): SurveyedBlob['manifest'] {
   if (length === 0 || buffer[0] !== OPENING_BRACE) return undefined;
-  for (let read = length; read < size; ) {
+  for (let read = length; read < size;) {
     const more = readSync(file, buffer, read, size - read, read);
     if (more === 0) return undefined;
     read += more;
