@@ -4,14 +4,14 @@
  * lock when the process dies, so nothing is ever left behind.
  */
 import { mkdir, rm } from 'node:fs/promises';
-import { ClassicLevel } from 'classic-level';
+import { Level } from 'level';
 import { AppError } from '../lib/errors.js';
 import { levelCode } from './level-failures.js';
 
 export class DirectoryLock {
-  readonly #level: ClassicLevel;
+  readonly #level: Level;
 
-  private constructor(level: ClassicLevel) {
+  private constructor(level: Level) {
     this.#level = level;
   }
 
@@ -40,7 +40,7 @@ export class DirectoryLock {
 
 const isLocked = (error: unknown): boolean => levelCode(error) === 'LEVEL_LOCKED';
 
-async function lock(dir: string): Promise<ClassicLevel> {
+async function lock(dir: string): Promise<Level> {
   try {
     return await opened(dir);
   } catch (error) {
@@ -51,9 +51,9 @@ async function lock(dir: string): Promise<ClassicLevel> {
   }
 }
 
-async function opened(dir: string): Promise<ClassicLevel> {
+async function opened(dir: string): Promise<Level> {
   await mkdir(dir, { recursive: true });
-  const level = new ClassicLevel(dir);
+  const level = new Level(dir);
   await level.open();
   return level;
 }

@@ -1,7 +1,7 @@
 /**
  * What the index asks of LevelDB, as a type of its own: tests put a failing disk in its place.
  */
-import { ClassicLevel } from 'classic-level';
+import { Level } from 'level';
 
 /** Bytes held in memory, and in the log, before they become a table: four times the usual, so that much less is merged. */
 const WRITE_BUFFER = 16 * 1024 * 1024;
@@ -25,10 +25,15 @@ export interface LevelDatabase {
   close(): Promise<void>;
 }
 
+/** What `level` is on Node.js, and its types, which must do for browsers too, do not tell. */
+interface Compactable {
+  compactRange(start: string, end: string): Promise<void>;
+}
+
 export type OpenLevel = (dir: string, options: { createIfMissing: boolean }) => Promise<LevelDatabase>;
 
 export const openLevelDatabase: OpenLevel = async (dir, { createIfMissing }) => {
-  const level = new ClassicLevel(dir, { createIfMissing, writeBufferSize: WRITE_BUFFER });
+  const level = new Level(dir, { createIfMissing, writeBufferSize: WRITE_BUFFER }) as Level & Compactable;
   await level.open();
   return {
     getSync: (key) => level.getSync(key),

@@ -88,7 +88,7 @@ async function open(t: Scope, bytes: Buffer, answers: readonly Answer[], options
       priorities.push(priority);
       const body = answers[Math.min(asked.length, answers.length) - 1]?.(offset, signal);
       return Promise.resolve(
-        body && { size: size(bytes), public: isPublic(), bytes: body, destroy: () => void upstream.destroyed++ },
+        body && { size: size(bytes), public: isPublic(), bytes: body, destroy: () => (upstream.destroyed += 1) },
       );
     },
     statBlob: () => Promise.resolve(upstream.stat),
@@ -268,12 +268,12 @@ describe('the followers of a flight', () => {
     const leave = flight.enter('live');
     const other = flight.enter('prefetch');
     await flight.ready;
-    assert.equal(priorities[0]?.(), 'live');
+    assert.equal(priorities[0]!(), 'live');
     leave();
     leave();
-    assert.equal(priorities[0]?.(), 'prefetch');
+    assert.equal(priorities[0]!(), 'prefetch');
     other();
-    assert.equal(priorities[0]?.(), 'idle');
+    assert.equal(priorities[0]!(), 'idle');
     flight.enter('live');
     assert.equal(flight.followed, true);
   });

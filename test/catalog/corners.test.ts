@@ -116,7 +116,7 @@ describe('a snapshot', () => {
     const { catalog, snapshotFile } = await memoryCatalog(t);
     const names = Array.from({ length: 3000 }, (_, n) => tag(`v${n}-${'x'.repeat(80)}`));
     await catalog.turn((tx) => {
-      const record = { digest: IMAGE.digest, mediaType: 'm', size: 1, fetchedAt: 1, checkedAt: 1 };
+      const record = { digest: IMAGE.digest, mediaType: 'm', size: 1, fetchedAt: 1, checkedAt: 1, ran: 0 };
       for (const each of names) tx.put(keys.tag(R, each), record);
     });
     await catalog.snapshot();

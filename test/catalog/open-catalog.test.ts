@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { ClassicLevel } from 'classic-level';
+import { Level } from 'level';
 import type { Catalog } from '../../src/catalog/catalog.js';
 import { readHours } from '../../src/catalog/hours.js';
 import { Jobs } from '../../src/catalog/jobs.js';
@@ -112,12 +112,12 @@ describe('opening a data directory', () => {
     },
     'an index that was emptied': async (dir) => {
       await rm(dir.index, { recursive: true });
-      const empty = new ClassicLevel(dir.index);
+      const empty = new Level(dir.index);
       await empty.put('unrelated', 'entry');
       await empty.close();
     },
     'an index whose epoch does not match its checksum': async (dir) => {
-      const level = new ClassicLevel(dir.index);
+      const level = new Level(dir.index);
       await level.put('meta epoch', `00000000{"epoch":1000,"format":1}`);
       await level.close();
     },
@@ -183,7 +183,7 @@ describe('opening a data directory', () => {
   it('leaves a locked index alone', async (t) => {
     const dir = await Directory.make(t);
     await dir.fill();
-    const holder = new ClassicLevel(dir.index);
+    const holder = new Level(dir.index);
     await holder.open();
     await assert.rejects(
       dir.open(),
@@ -359,9 +359,9 @@ describe('rebuilding the index', () => {
   it('is begun by damage that a snapshot finds, and keeps the last whole one', async (t) => {
     const dir = await Directory.make(t);
     await dir.fill();
-    const level = new ClassicLevel(dir.index);
+    const level = new Level(dir.index);
     const key = `link ${LAYER.digest} docker.io library/a`;
-    await level.put(key, (await level.get(key))!.replace('checkedAt', 'checkedAT'));
+    await level.put(key, (await level.get(key)).replace('checkedAt', 'checkedAT'));
     await level.close();
     const before = await readFile(join(dir.path, 'snapshot'), 'utf8');
     const catalog = await dir.open();
@@ -373,9 +373,9 @@ describe('rebuilding the index', () => {
   it('begins by itself when a record turns out damaged while serving', async (t) => {
     const dir = await Directory.make(t);
     await dir.fill();
-    const level = new ClassicLevel(dir.index);
+    const level = new Level(dir.index);
     const key = `link ${LAYER.digest} docker.io library/a`;
-    await level.put(key, (await level.get(key))!.replace('checkedAt', 'checkedAT'));
+    await level.put(key, (await level.get(key)).replace('checkedAt', 'checkedAT'));
     await level.close();
     const clock = new ManualClock();
     const catalog = await dir.open({ clock });

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { cp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { ClassicLevel } from 'classic-level';
+import { Level } from 'level';
 import { FakeRegistry } from '../support/fake-registry.js';
 import { makeImage, type Image } from '../support/images.js';
 import type { Scope } from '../support/tmp.js';
@@ -100,7 +100,7 @@ class Scene {
 
 /** Changes a value and leaves its checksum as it was. */
 async function spoil(index: string, prefix: string): Promise<void> {
-  const level = new ClassicLevel(index);
+  const level = new Level(index);
   for await (const [key, value] of level.iterator({ gte: prefix, lt: `${prefix}~` })) {
     await level.put(
       key,

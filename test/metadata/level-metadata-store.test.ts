@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { cp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { ClassicLevel } from 'classic-level';
+import { Level } from 'level';
 import { createLog } from '../../src/lib/log.js';
 import { isAppError, type ErrorCode } from '../../src/lib/errors.js';
 import { openLevelDatabase, type OpenLevel } from '../../src/metadata/level-database.js';
@@ -92,8 +92,8 @@ describe('LevelMetadataStore', () => {
     const store = await open(t, { dir });
     await store.write([put('a', 'value'), put('b', 'value')]);
     await store.close();
-    const raw = new ClassicLevel(dir);
-    const sealed = (await raw.get('a'))!;
+    const raw = new Level(dir);
+    const sealed = await raw.get('a');
     await raw.batch([
       { type: 'put', key: 'a', value: sealed.replace('value', 'valve') },
       { type: 'put', key: 'b', value: sealed },

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { keys } from '../../../src/catalog/keys.js';
 import { isAppError } from '../../../src/lib/errors.js';
+import { collect } from '../../support/collect.js';
 import { eventually } from '../../support/eventually.js';
 import { Collected, digest, GRACE, repositoryOf, RETENTION, type TestImage } from '../support/collected.js';
 
@@ -41,7 +42,7 @@ describe('a collection of more than goes in one step', () => {
       return remove(each);
     });
     await assert.rejects(async () => {
-      for await (const event of cache.collector.run({ dryRun: false }, stop.signal)) void event;
+      await collect(cache.collector.run({ dryRun: false }, stop.signal));
     }, reason);
     const { blobs } = await cache.catalog.stored();
     assert.ok(blobs > 0 && blobs < 2100, `${blobs} are left`);

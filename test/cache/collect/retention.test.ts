@@ -39,9 +39,13 @@ describe('an image that was chosen', () => {
   const saves: Record<string, (cache: Collected) => unknown> = {
     'a use': (cache) => cache.catalog.noteUse(a.repository, a.digest, cache.clock.now()),
     'a pin': (cache) => cache.catalog.pin(a.repository, parseTag('a')),
-    'a job': (cache) => cache.inUse.add(a.digest),
+    'a job': (cache) => {
+      cache.inUse.add(a.digest);
+    },
     'that another has dropped it': (cache) =>
-      cache.catalog.turn((tx) => Promise.resolve(tx.delete(keys.root(a.digest, a.repository)))),
+      cache.catalog.turn((tx) => {
+        tx.delete(keys.root(a.digest, a.repository));
+      }),
   };
   for (const [what, save] of Object.entries(saves)) {
     for (const Eraser of [StoredEraser, ImaginedEraser]) {
