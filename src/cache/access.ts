@@ -3,7 +3,7 @@
  * came through the same upstream, or that anybody could have had, are linked as soon as upstream says that this repository has
  * them. Nothing else grants: not a manifest that names the digest, not another upstream's word.
  */
-import type { Catalog } from '../catalog/catalog.js';
+import type { BlobRecord, Catalog } from '../catalog/catalog.js';
 import { abortable, SingleFlight } from '../lib/async.js';
 import type { Clock } from '../lib/clock.js';
 import { isAppError } from '../lib/errors.js';
@@ -12,7 +12,7 @@ import type { Descriptor, Repository } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
 import { isFresh, staleFor } from './freshness.js';
 import { note } from './notes.js';
-import { HIT, REVALIDATED, type Answered } from './outcome.js';
+import { because, HIT, reasonOfFailure, type Answered } from './outcome.js';
 import { isNoAnswer, upstreamStatus, type UpstreamEntry } from './upstream-entry.js';
 
 /** What upstream says of what the repository has; a manifest has a media type there. */
@@ -23,8 +23,8 @@ export interface Had {
 /** How upstream is asked: by HEAD of a blob or of a manifest. Undefined when the repository does not have it. */
 export type Ask = (signal: AbortSignal) => Promise<Had | undefined>;
 
-/** `unstored`: only a full, verified GET can tell. `refused`: upstream says that this repository has no such thing. */
-export type Verdict = Answered | 'unstored' | 'refused';
+/** `not-…`: only a full, verified GET can tell. `refused`: upstream says that this repository has no such thing. */
+export type Verdict = Answered | 'not-stored' | 'not-linked' | 'refused';
 
 export interface AccessParts {
   readonly catalog: Catalog;
@@ -57,20 +57,22 @@ export class Access {
   ): Promise<Verdict> {
     const link = await this.#catalog.link(repository, digest);
     if (!link) {
-      if (!(await this.#mayBeLinked(repository, digest))) return 'unstored';
-      return (await this.grant(repository, digest, ask, signal)) ? REVALIDATED : 'refused';
+      const record = await this.#catalog.blob(digest);
+      if (!mayBeLinked(repository, record)) return record ? 'not-linked' : 'not-stored';
+      return (await this.grant(repository, digest, ask, signal)) ? because('revalidated', 'not-linked') : 'refused';
     }
     const { policy } = entry;
     if (!policy.credentialed || link.imported === true) return HIT;
     if (isFresh(link, policy.linkTtl, this.#clock.now())) return HIT;
     try {
-      return (await this.grant(repository, digest, ask, signal)) ? REVALIDATED : 'refused';
+      return (await this.grant(repository, digest, ask, signal)) ? because('revalidated', 'link-expired') : 'refused';
     } catch (error) {
       if (!isNoAnswer(error)) throw error;
       const age = staleFor(link, this.#catalog);
-      const stale = age < policy.linkTtl + policy.staleIfError || (await this.#catalog.isPinned(repository, digest));
-      if (!stale) throw error;
-      return { outcome: 'stale', upstreamStatus: upstreamStatus(error), age: Math.round(age / 1000) };
+      const allowed = age < policy.linkTtl + policy.staleIfError;
+      if (!allowed && !(await this.#catalog.isPinned(repository, digest))) throw error;
+      const reason = allowed ? reasonOfFailure(error) : 'pinned';
+      return { outcome: 'stale', reason, upstreamStatus: upstreamStatus(error), age: Math.round(age / 1000) };
     }
   }
 
@@ -99,16 +101,14 @@ export class Access {
     const due = link
       ? link.mediaType === undefined ||
         (entry.policy.credentialed && !isFresh(link, entry.policy.linkTtl / 2, this.#clock.now()))
-      : await this.#mayBeLinked(repository, digest);
+      : mayBeLinked(repository, await this.#catalog.blob(digest));
     if (due) await this.#link(repository, digest, mediaType);
   }
 
-  #link(repository: Repository, digest: Digest, mediaType: string | undefined): Promise<void> {
-    return note(this.#log, 'a link', this.#catalog.grantLink(repository, digest, this.#clock.now(), mediaType));
-  }
-
-  async #mayBeLinked(repository: Repository, digest: Digest): Promise<boolean> {
-    const record = await this.#catalog.blob(digest);
-    return record?.via.some((via) => via.upstream === repository.upstream || via.public) ?? false;
+  async #link(repository: Repository, digest: Digest, mediaType: string | undefined): Promise<void> {
+    await note(this.#log, 'a link', this.#catalog.grantLink(repository, digest, this.#clock.now(), mediaType));
   }
 }
+
+const mayBeLinked = ({ upstream }: Repository, record: BlobRecord | undefined): boolean =>
+  record?.via.some((via) => via.upstream === upstream || via.public) ?? false;

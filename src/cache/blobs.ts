@@ -15,7 +15,7 @@ import { inMemory, standsAlone, type BlobAnswer, type PickRange } from './blob-a
 import type { Access, Ask, Verdict } from './access.js';
 import { SMALL_BLOB, unknownBlob, type Flights, type Follower } from './flight.js';
 import type { Losses } from './losses.js';
-import { COLLAPSED, HIT, MISS, type Answered } from './outcome.js';
+import { because, HIT, type Answered, type Reason } from './outcome.js';
 import { PastStore } from './past-store.js';
 import type { SmallBlobs } from './small-blobs.js';
 import type { UpstreamEntry } from './upstream-entry.js';
@@ -56,14 +56,11 @@ export class Blobs {
     if (isEmptyDigest(digest)) return inMemory(Buffer.alloc(0), HIT, pick);
     const verdict = await this.#verdict(entry, repository, digest, signal);
     if (verdict === 'refused') throw unknownBlob(digest);
-    if (verdict !== 'unstored') {
-      const stored = await this.#stored(digest, verdict, pick);
-      if (stored) {
-        this.#parts.catalog.noteUse(repository, digest, this.#parts.clock.now());
-        return stored;
-      }
-    }
-    return this.#fetch(entry, repository, digest, pick, signal);
+    if (typeof verdict === 'string') return this.#fetch(entry, repository, digest, pick, verdict, signal);
+    const stored = await this.#stored(digest, verdict, pick);
+    if (!stored) return this.#fetch(entry, repository, digest, pick, 'lost', signal);
+    this.#parts.catalog.noteUse(repository, digest, this.#parts.clock.now());
+    return stored;
   }
 
   /** The size of a blob that this repository has; never downloads it. */
@@ -77,7 +74,8 @@ export class Blobs {
     const { catalog, store, losses, clock } = this.#parts;
     const verdict = await this.#verdict(entry, repository, digest, signal);
     if (verdict === 'refused') throw unknownBlob(digest);
-    if (verdict !== 'unstored') {
+    const isHere = typeof verdict !== 'string';
+    if (isHere) {
       const info = await store.stat(digest);
       if (info) {
         catalog.noteUse(repository, digest, clock.now());
@@ -88,7 +86,7 @@ export class Blobs {
     const joined = this.#parts.heads.has(headKey(repository, digest));
     const found = await this.#headUpstream(entry, repository, digest, signal);
     if (!found) throw unknownBlob(digest);
-    return { size: found.size, answered: joined ? COLLAPSED : MISS };
+    return { size: found.size, answered: because(joined ? 'collapsed' : 'miss', isHere ? 'lost' : verdict) };
   }
 
   /**
@@ -105,7 +103,7 @@ export class Blobs {
     if (isEmptyDigest(digest)) return { fetched: false };
     const verdict = await this.#verdict(entry, repository, digest, signal);
     if (verdict === 'refused') throw unknownBlob(digest);
-    if (verdict !== 'unstored') {
+    if (typeof verdict !== 'string') {
       if (await this.#parts.store.stat(digest)) return { fetched: false };
       await this.#parts.losses.missing(digest);
     }
@@ -194,6 +192,7 @@ export class Blobs {
     repository: Repository,
     digest: Digest,
     pick: PickRange,
+    why: Reason,
     signal: AbortSignal,
   ): Promise<BlobAnswer> {
     const boarded = await this.#board(entry, repository, digest, 'live', signal);
@@ -211,7 +210,9 @@ export class Blobs {
       const farAhead = range !== undefined && range.start > flight.received + FAR_AHEAD;
       if (farAhead && size !== undefined && standsAlone(range, size)) {
         // Whatever goes wrong there, also that too many go past the store already, the fill gets to these bytes in the end.
-        const ahead = await this.#past.range(entry, repository, digest, size, range, signal).catch(() => undefined);
+        const ahead = await this.#past
+          .range(entry, repository, digest, size, range, 'range-ahead', signal)
+          .catch(() => undefined);
         if (ahead) {
           leave();
           return ahead;
@@ -223,12 +224,12 @@ export class Blobs {
         leave();
       };
       const body = this.#follow(entry, repository, spool, follower, range, signal);
-      return { size, answered: joined ? COLLAPSED : MISS, range, body, close };
+      return { size, answered: because(joined ? 'collapsed' : 'miss', why), range, body, close };
     } catch (error) {
       leave();
       if (isAppError(error, 'STORE_FULL')) return this.#past.blob(entry, repository, digest, pick, signal);
       if (joined && concernsOnly(flight.repository, repository, error))
-        return this.#fetch(entry, repository, digest, pick, signal);
+        return this.#fetch(entry, repository, digest, pick, why, signal);
       throw error;
     }
   }

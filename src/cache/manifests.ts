@@ -3,7 +3,7 @@
  * older -> upstream is asked by HEAD whether it moved; cannot answer -> stale, within the operator's window.
  */
 import { LRUCache } from 'lru-cache';
-import type { Catalog } from '../catalog/catalog.js';
+import type { Catalog, TagRecord } from '../catalog/catalog.js';
 import type { BlobStore } from '../content/blob-store.js';
 import type { SpoolArea } from '../content/spool-area.js';
 import { abortable, SingleFlight, type KeyedMutex } from '../lib/async.js';
@@ -19,7 +19,7 @@ import type { RawManifest } from '../upstream/upstream.js';
 import type { Access, Ask } from './access.js';
 import { isFresh, staleFor } from './freshness.js';
 import { cannotBeWritten, note } from './notes.js';
-import { COLLAPSED, HIT, MISS, REVALIDATED, type Answered } from './outcome.js';
+import { because, HIT, reasonNotKept, reasonOfFailure, type Answered, type Reason } from './outcome.js';
 import { ResolvedTags } from './resolved-tags.js';
 import { withRoom, type MakeRoom } from './collect/room.js';
 import type { Follower } from './flight.js';
@@ -54,14 +54,26 @@ export interface ManifestParts {
   readonly signal: AbortSignal;
 }
 
-/** What upstream answered about a tag. */
-type Resolved = ManifestAnswer;
+/** What upstream is asked, and what was known before. */
+interface Question {
+  readonly entry: UpstreamEntry;
+  readonly repository: Repository;
+  readonly reference: TagOrDigest;
+  readonly want: Want;
+  /** Where the tag pointed. */
+  readonly known?: TagRecord | undefined;
+  /** Why what is stored will not do; undefined where upstream’s answer decides that. */
+  readonly why?: Reason | undefined;
+}
 
 export class Manifests {
   readonly #parts: ManifestParts;
-  readonly #calls = new SingleFlight<Resolved>();
+  readonly #calls = new SingleFlight<ManifestAnswer>();
+  readonly #noting = new SingleFlight<void>();
   readonly #resolved = new ResolvedTags();
   readonly #missing = new LRUCache<string, { readonly until: number; readonly error: AppError }>({ max: 10_000 });
+  /** Tags that are gone upstream and still in the index, because it took no writes. */
+  readonly #gone = new LRUCache<string, true>({ max: 10_000 });
 
   constructor(parts: ManifestParts) {
     this.#parts = parts;
@@ -96,24 +108,23 @@ export class Manifests {
     const { catalog } = this.#parts;
     // The same bytes may have come as a blob; only what is a manifest in this repository is served as one.
     const link = await catalog.link(repository, digest);
-    const isManifest = link
-      ? link.mediaType !== undefined
-      : isManifestType((await catalog.blob(digest))?.mediaType ?? '');
+    const record = link ? undefined : await catalog.blob(digest);
+    const isManifest = link ? link.mediaType !== undefined : isManifestType(record?.mediaType ?? '');
+    let why: Reason = link || record ? 'not-linked' : 'not-stored';
     if (isManifest) {
       // As for one that is not stored: nobody is told by the difference that it is.
       if (!link) this.#requireNotMissing(repository, digest);
       const ask: Ask = (until) => entry.upstream.resolve(repository.name, digest, { signal: until });
       const verdict = await this.#parts.access.check(entry, repository, digest, ask, signal);
       if (verdict === 'refused') throw this.#missed(entry, repository, digest, unknownManifest(digest));
-      if (verdict !== 'unstored') {
-        const stored = await this.#stored(repository, digest, verdict);
-        if (stored) {
-          await this.#askedFor(repository, stored.descriptor);
-          return stored;
-        }
+      const stored = typeof verdict === 'string' ? verdict : await this.#stored(repository, digest, verdict);
+      if (typeof stored !== 'string') {
+        this.#askedFor(repository, stored.descriptor);
+        return stored;
       }
+      why = stored;
     }
-    return this.#upstreamAnswer(entry, repository, digest, want, signal);
+    return this.#upstreamAnswer({ entry, repository, reference: digest, want, why }, signal);
   }
 
   async #byTag(
@@ -123,21 +134,23 @@ export class Manifests {
     want: Want,
     signal: AbortSignal,
   ): Promise<ManifestAnswer> {
-    const { catalog, clock, log } = this.#parts;
+    const { catalog, clock } = this.#parts;
     const { policy } = entry;
     // A signature that is added has to be seen as soon as the first one.
     const tagTtl = isCompanionTag(tag) ? Math.min(policy.tagTtl, policy.negativeTtl) : policy.tagTtl;
-    const known = await catalog.tag(repository, tag);
+    const known = await this.#known(repository, tag);
+    let why: Reason | undefined;
     if (known && isFresh(known, tagTtl, clock.now())) {
       const stored = await this.#stored(repository, known.digest, HIT);
-      if (stored) return stored;
+      if (typeof stored !== 'string') return stored;
+      why = stored;
     }
     const resolved = this.#resolved.get(repository, tag);
     if (want === 'headers' && resolved && isFresh(resolved, tagTtl, clock.now())) {
       return { descriptor: resolved, bytes: undefined, answered: HIT };
     }
     try {
-      return await this.#upstreamAnswer(entry, repository, tag, want, signal);
+      return await this.#upstreamAnswer({ entry, repository, reference: tag, want, known, why }, signal);
     } catch (error) {
       const gone = isAppError(error, 'MANIFEST_UNKNOWN', 'DENIED');
       if (!known || !(gone || isNoAnswer(error))) throw error;
@@ -145,40 +158,60 @@ export class Manifests {
       const limit = gone ? policy.staleIfGone : policy.staleIfError;
       // What an operator imported is served until upstream says something newer, for as long as that takes; what is pinned,
       // until upstream answers at all.
-      if (known.imported || age < limit || (!gone && (await catalog.hasPin(repository, tag)))) {
-        const answered = {
+      let reason: Reason | undefined;
+      if (age < limit) reason = gone ? 'gone-upstream' : reasonOfFailure(error);
+      else if (known.imported) reason = 'imported';
+      else if (!gone && (await catalog.hasPin(repository, tag))) reason = 'pinned';
+      if (reason !== undefined) {
+        const stale = await this.#stored(repository, known.digest, {
           outcome: 'stale',
+          reason,
           upstreamStatus: upstreamStatus(error),
           age: Math.round(age / 1000),
-        } as const;
-        const stale = await this.#stored(repository, known.digest, answered);
-        if (stale) return stale;
+        });
+        if (typeof stale !== 'string') return stale;
       } else if (gone) {
         // Its bytes stay until retention, by digest.
-        await note(log, 'a tag that is gone', catalog.dropTag(repository, tag));
+        await this.#drop(repository, tag);
       }
       throw error;
     }
   }
 
+  /** What is gone does not come back with the next outage, even if the index could not be told. */
+  async #known(repository: Repository, tag: Tag): Promise<TagRecord | undefined> {
+    if (!this.#gone.has(tagKey(repository, tag))) return this.#parts.catalog.tag(repository, tag);
+    await this.#drop(repository, tag);
+    return undefined;
+  }
+
+  async #drop(repository: Repository, tag: Tag): Promise<void> {
+    const { catalog, log } = this.#parts;
+    const dropped = await note(log, 'a tag that is gone', catalog.dropTag(repository, tag));
+    if (dropped) this.#gone.delete(tagKey(repository, tag));
+    else this.#gone.set(tagKey(repository, tag), true);
+  }
+
+  async #point(repository: Repository, tag: Tag, descriptor: Descriptor, at: number): Promise<void> {
+    const { catalog, log } = this.#parts;
+    const pointed = await note(log, 'where a tag points', catalog.pointTag(repository, tag, descriptor, at));
+    if (pointed) this.#gone.delete(tagKey(repository, tag));
+  }
+
   /** Concurrent callers share one conversation with upstream. */
-  async #upstreamAnswer(
-    entry: UpstreamEntry,
-    repository: Repository,
-    reference: TagOrDigest,
-    want: Want,
-    signal: AbortSignal,
-  ): Promise<ManifestAnswer> {
+  async #upstreamAnswer(question: Question, signal: AbortSignal): Promise<ManifestAnswer> {
+    const { entry, repository, reference, want } = question;
     this.#requireNotMissing(repository, reference);
     const key = tagKey(repository, reference);
     try {
       const call = () =>
         want === 'headers' || !isDigest(reference)
-          ? this.#resolve(entry, repository, reference, want)
-          : this.#fetch(entry, repository, reference);
+          ? this.#resolve(question)
+          : this.#fetch(question, question.why ?? 'not-stored');
       const joined = this.#calls.has(`${want} ${key}`);
       const answer = await abortable(this.#calls.run(`${want} ${key}`, call), signal);
-      return joined && answer.answered === MISS ? { ...answer, answered: COLLAPSED } : answer;
+      const { outcome, reason } = answer.answered;
+      return joined && outcome === 'miss' ? { ...answer, answered: because('collapsed', reason) } : answer;
     } catch (error) {
       throw isAppError(error, 'MANIFEST_UNKNOWN') ? this.#missed(entry, repository, reference, error) : error;
     }
@@ -199,29 +232,33 @@ export class Manifests {
   }
 
   /** Asks by HEAD first when that may save a download: the tag is known, or only headers are wanted. */
-  async #resolve(entry: UpstreamEntry, repository: Repository, reference: TagOrDigest, want: Want): Promise<Resolved> {
-    const { catalog, clock, log, signal } = this.#parts;
-    const known = isDigest(reference) ? undefined : await catalog.tag(repository, reference);
-    if (!known && want === 'body') return this.#fetch(entry, repository, reference);
+  async #resolve(question: Question): Promise<ManifestAnswer> {
+    const { entry, repository, reference, want, known } = question;
+    const { catalog, clock, signal } = this.#parts;
+    if (!known && want === 'body') return this.#fetch(question, 'tag-unknown');
     const call = known ? { signal, timeout: entry.policy.revalidateTimeout } : { signal };
     const descriptor = await entry.upstream.resolve(repository.name, reference, call);
     if (!descriptor) throw unknownManifest(reference);
     const at = clock.now();
+    let why = question.why ?? 'not-stored';
     if (!isDigest(reference)) {
       await this.#parts.access.confirm(entry, repository, descriptor);
-      const stored = await this.#stored(repository, descriptor.digest, REVALIDATED);
-      if (stored) {
-        if (known?.digest === descriptor.digest) catalog.checkedTag(repository, reference, at);
-        else await note(log, 'a moved tag', catalog.pointTag(repository, reference, stored.descriptor, at));
+      const moved = known?.digest !== descriptor.digest;
+      why = question.why ?? (!known ? 'tag-unknown' : moved ? 'tag-moved' : 'tag-expired');
+      const stored = await this.#stored(repository, descriptor.digest, because('revalidated', why));
+      if (typeof stored !== 'string') {
+        if (!moved) catalog.checkedTag(repository, reference, at);
+        else await this.#point(repository, reference, stored.descriptor, at);
         return stored;
       }
+      if (why === 'tag-expired') why = stored;
       if (want === 'headers') this.#resolved.set(repository, reference, { ...descriptor, checkedAt: at });
     }
-    if (want === 'headers') return { descriptor, bytes: undefined, answered: MISS };
-    return this.#fetch(entry, repository, reference);
+    if (want === 'headers') return { descriptor, bytes: undefined, answered: because('miss', why) };
+    return this.#fetch(question, why);
   }
 
-  async #fetch(entry: UpstreamEntry, repository: Repository, reference: TagOrDigest): Promise<Resolved> {
+  async #fetch({ entry, repository, reference }: Question, why: Reason): Promise<ManifestAnswer> {
     const { log, makeRoom, signal, small, whole } = this.#parts;
     const raw = await entry.upstream.manifest(repository.name, reference, { signal });
     if (!raw) throw unknownManifest(reference);
@@ -238,9 +275,9 @@ export class Manifests {
         { upstream: repository.upstream, repository: repository.name, digest: raw.digest, err: error },
         'not stored',
       );
-      return { descriptor, bytes: raw.bytes, answered: MISS, unstored: error };
+      return { descriptor, bytes: raw.bytes, answered: because('miss', reasonNotKept(error)), unstored: error };
     }
-    return { descriptor, bytes: raw.bytes, answered: MISS };
+    return { descriptor, bytes: raw.bytes, answered: because('miss', why) };
   }
 
   /** Bytes, then the records, then the tag that points to them. */
@@ -270,6 +307,7 @@ export class Manifests {
     for (const tag of tags) {
       this.#resolved.delete(repository, tag);
       this.#missing.delete(tagKey(repository, tag));
+      this.#gone.delete(tagKey(repository, tag));
     }
     log.info(
       { upstream: repository.upstream, repository: repository.name, reference, digest: raw.digest, bytes: raw.size },
@@ -277,23 +315,30 @@ export class Manifests {
     );
   }
 
-  /** A stored manifest was asked for by digest: a tag may wait for it, and without a parent it is an image by itself. */
-  async #askedFor(repository: Repository, descriptor: Descriptor): Promise<void> {
+  /**
+   * A stored manifest was asked for by digest: a tag may wait for it, and without a parent it is an image by itself. Whether
+   * it has one is a look at the disk, for which no client waits.
+   */
+  #askedFor(repository: Repository, descriptor: Descriptor): void {
     const { catalog, clock, log } = this.#parts;
-    for (const tag of this.#resolved.awaiting(repository, descriptor.digest)) {
-      await note(log, 'a tag', catalog.pointTag(repository, tag, descriptor, clock.now()));
-      this.#resolved.delete(repository, tag);
-    }
-    await note(log, 'who asked for a manifest', catalog.noteRoot(repository, descriptor.digest));
+    const noted = this.#noting.run(tagKey(repository, descriptor.digest), async () => {
+      for (const tag of this.#resolved.awaiting(repository, descriptor.digest)) {
+        await this.#point(repository, tag, descriptor, clock.now());
+        this.#resolved.delete(repository, tag);
+      }
+      await note(log, 'who asked for a manifest', catalog.noteRoot(repository, descriptor.digest));
+    });
+    noted.catch((error: unknown) => log.warn({ err: error }, 'who asked for a manifest was not written down'));
   }
 
-  /** Undefined when this repository may not serve it, it is not there after all, or it turned out bad. */
-  async #stored(repository: Repository, digest: Digest, answered: Answered): Promise<ManifestAnswer | undefined> {
+  /** Or why this repository may not be served it: it is not there after all, for example, or turned out bad. */
+  async #stored(repository: Repository, digest: Digest, answered: Answered): Promise<ManifestAnswer | Reason> {
     const { catalog, small } = this.#parts;
+    if (!(await catalog.blob(digest))) return 'not-stored';
     const mediaType = (await catalog.link(repository, digest))?.mediaType;
-    if (mediaType === undefined || !(await catalog.blob(digest))) return undefined;
+    if (mediaType === undefined) return 'not-linked';
     const bytes = await small.read(digest);
-    if (!bytes) return undefined;
+    if (!bytes) return 'lost';
     return { descriptor: { mediaType, digest, size: bytes.length }, bytes, answered };
   }
 }

@@ -5,13 +5,15 @@
 import { isAppError, type AppError } from '../lib/errors.js';
 import type { Logger } from '../lib/log.js';
 
-/** Resolves when it is written, or cannot be. `what` is for the log. */
-export async function note(log: Pick<Logger, 'warn'>, what: string, written: Promise<void>): Promise<void> {
+/** Resolves to whether it is written, or cannot be. `what` is for the log. */
+export async function note(log: Pick<Logger, 'warn'>, what: string, written: Promise<void>): Promise<boolean> {
   try {
     await written;
+    return true;
   } catch (error) {
     if (!cannotBeWritten(error)) throw error;
     log.warn({ err: error }, `${what} was not written down`);
+    return false;
   }
 }
 

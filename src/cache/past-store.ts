@@ -11,10 +11,11 @@ import type { Digest } from '../oci/digest.js';
 import type { BlobCall, UpstreamBody } from '../upstream/upstream.js';
 import { closing, collect, inMemory, standsAlone, take, type BlobAnswer, type PickRange } from './blob-answer.js';
 import { SMALL_BLOB, unknownBlob } from './flight.js';
-import { BYPASSED } from './outcome.js';
+import { because } from './outcome.js';
 import { passThrough } from './pass-through.js';
 import type { UpstreamEntry } from './upstream-entry.js';
 
+const FULL = because('bypassed', 'disk-full');
 const MOST = 64;
 /** Seconds. */
 const RETRY_AFTER = 5;
@@ -34,6 +35,7 @@ export class PastStore {
     digest: Digest,
     size: number,
     range: ByteRange,
+    why: 'range-ahead' | 'disk-full',
     signal: AbortSignal,
   ): Promise<BlobAnswer> {
     const call = {
@@ -52,7 +54,7 @@ export class PastStore {
         body.destroy();
         leave();
       });
-      return { size, answered: BYPASSED, range, body: bytes, close };
+      return { size, answered: because('bypassed', why), range, body: bytes, close };
     } catch (error) {
       leave();
       throw error;
@@ -80,16 +82,16 @@ export class PastStore {
       if (size !== undefined && size <= SMALL_BLOB) {
         const bytes = await this.#whole(entry, repository, digest, { size, opened }, signal);
         await close();
-        return inMemory(bytes, BYPASSED, pick);
+        return inMemory(bytes, FULL, pick);
       }
       const range = size === undefined ? undefined : pick(size);
       if (range && size !== undefined && standsAlone(range, size)) {
         await close();
-        return await this.range(entry, repository, digest, size, range, signal);
+        return await this.range(entry, repository, digest, size, range, 'disk-full', signal);
       }
       const from = range?.start ?? 0;
       const body = passThrough({ ...this.#passCall(entry, repository, digest, signal), size, from, opened });
-      return { size, answered: BYPASSED, range, body: range ? take(body, range.end - from) : body, close };
+      return { size, answered: FULL, range, body: range ? take(body, range.end - from) : body, close };
     } catch (error) {
       await close();
       throw error;

@@ -7,7 +7,7 @@ import type { Repository } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
 import { parseManifest } from '../oci/manifest.js';
 import type { ReferrerDescriptor } from '../upstream/upstream.js';
-import type { Answered } from './outcome.js';
+import { reasonOfFailure, type Answered } from './outcome.js';
 import type { Holdings } from './prefetch/holdings.js';
 import type { SmallBlobs } from './small-blobs.js';
 import { isNoAnswer, upstreamStatus, type UpstreamEntry } from './upstream-entry.js';
@@ -45,7 +45,12 @@ export class Referrers {
       if (!isNoAnswer(error) || entry.policy.staleIfError === 0) throw error;
       const referrers = await this.#stored(entry, repository, subject);
       if (referrers.length === 0) throw error;
-      return { referrers, stale: { outcome: 'stale', upstreamStatus: upstreamStatus(error) } };
+      const stale: Answered = {
+        outcome: 'stale',
+        reason: reasonOfFailure(error),
+        upstreamStatus: upstreamStatus(error),
+      };
+      return { referrers, stale };
     }
   }
 

@@ -1,10 +1,10 @@
-/** The Cache-Status header (RFC 9211) of answers and of errors. */
+/** The Cache-Status header (RFC 9211) of answers and of errors, and the reason that their log line has. */
 import { NegativeAnswer } from '../cache/manifests.js';
-import type { Answered } from '../cache/outcome.js';
+import type { Answered, Reason } from '../cache/outcome.js';
 import { ERRORS, type AppError } from '../lib/errors.js';
 
-export function cacheStatus({ outcome, upstreamStatus }: Answered): string {
-  switch (outcome) {
+export function cacheStatus(answered: Answered): string {
+  switch (answered.outcome) {
     case 'hit':
       return 'cistern; hit';
     case 'miss':
@@ -14,11 +14,15 @@ export function cacheStatus({ outcome, upstreamStatus }: Answered): string {
     case 'revalidated':
       return 'cistern; fwd=stale; fwd-status=200; detail=revalidated';
     case 'stale':
-      return `cistern; fwd=stale${upstreamStatus === undefined ? '' : `; fwd-status=${upstreamStatus}`}; detail=stale`;
+      return `cistern; fwd=stale${answered.upstreamStatus === undefined ? '' : `; fwd-status=${answered.upstreamStatus}`}; detail=stale`;
     case 'bypassed':
       return 'cistern; fwd=bypass';
   }
 }
+
+/** For the access log. */
+export const reasonOf = (answered: Answered | undefined, error: AppError | undefined): Reason | undefined =>
+  error instanceof NegativeAnswer ? 'negative' : answered?.reason;
 
 export function errorCacheStatus(error: AppError): string {
   if (error instanceof NegativeAnswer) return 'cistern; hit; detail=negative';

@@ -21,7 +21,7 @@ import type { Repository } from '../oci/descriptor.js';
 import { blob } from './blobs.js';
 import type { ClientAuth } from './client-auth.js';
 import { ClientCertificates } from './client-certificates.js';
-import { cacheStatus, errorCacheStatus } from './cache-status.js';
+import { cacheStatus, errorCacheStatus, reasonOf } from './cache-status.js';
 import { manifest } from './manifests.js';
 import { nameRepository, type UpstreamNames } from './naming.js';
 import { UnsatisfiableRange } from './range.js';
@@ -339,6 +339,7 @@ export class RegistryServer {
       digest: reply?.digest,
       status: response.headersSent ? response.statusCode : undefined,
       outcome: entry.error?.code ?? reply?.answered?.outcome,
+      reason: reasonOf(reply?.answered, entry.error),
       bytes: entry.sent.bytes,
       durationMs: Math.round(this.#clock.monotonic() - entry.began),
       ...(!complete && { cut: true }),
