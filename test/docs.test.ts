@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { CLIENTS, snippetFor, type Mirror } from '../src/cli/mirror-snippets.js';
+import { REASONS } from '../src/cache/outcome.js';
 import { ERRORS } from '../src/lib/errors.js';
 import { agreesWithDocument } from './support/documents.js';
 
@@ -48,6 +49,12 @@ describe('the documents', () => {
     const rows = Object.entries(ERRORS).map(
       ([code, row]) => `| \`${code}\` | ${row.http} | ${row.registry} | ${row.grpc} |`,
     );
+    assert.deepEqual(lines, rows);
+  });
+
+  it('have a line for each reason in the access log, with what it tells', () => {
+    const lines = read('docs/reasons.md').match(/^\| `[a-z-]+` \| .+ \|$/gm);
+    const rows = Object.entries(REASONS).map(([reason, meaning]) => `| \`${reason}\` | ${meaning} |`);
     assert.deepEqual(lines, rows);
   });
 

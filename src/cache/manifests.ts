@@ -14,7 +14,7 @@ import type { Descriptor, Repository } from '../oci/descriptor.js';
 import { isDigest, type Digest } from '../oci/digest.js';
 import { parseManifest } from '../oci/manifest.js';
 import { isManifestType } from '../oci/media-types.js';
-import { isCompanionTag, type Tag, type TagOrDigest } from '../oci/reference.js';
+import type { Tag, TagOrDigest } from '../oci/reference.js';
 import type { RawManifest } from '../upstream/upstream.js';
 import type { Access, Ask } from './access.js';
 import { isFresh, staleFor } from './freshness.js';
@@ -24,7 +24,7 @@ import { ResolvedTags } from './resolved-tags.js';
 import { withRoom, type MakeRoom } from './collect/room.js';
 import type { Follower } from './flight.js';
 import type { SmallBlobs } from './small-blobs.js';
-import { isNoAnswer, upstreamStatus, type UpstreamEntry } from './upstream-entry.js';
+import { isNoAnswer, tagTtlOf, upstreamStatus, type UpstreamEntry } from './upstream-entry.js';
 import type { WholeImages } from './whole-images.js';
 
 export interface ManifestAnswer {
@@ -98,6 +98,11 @@ export class Manifests {
     return answer;
   }
 
+  /** For how many milliseconds it is refused without asking upstream, who said a moment ago that there is no such thing. */
+  missingFor(repository: Repository, reference: TagOrDigest): number | undefined {
+    return this.#missingNow(repository, reference)?.left;
+  }
+
   async #byDigest(
     entry: UpstreamEntry,
     repository: Repository,
@@ -136,8 +141,7 @@ export class Manifests {
   ): Promise<ManifestAnswer> {
     const { catalog, clock } = this.#parts;
     const { policy } = entry;
-    // A signature that is added has to be seen as soon as the first one.
-    const tagTtl = isCompanionTag(tag) ? Math.min(policy.tagTtl, policy.negativeTtl) : policy.tagTtl;
+    const tagTtl = tagTtlOf(policy, tag);
     const known = await this.#known(repository, tag);
     let why: Reason | undefined;
     if (known && isFresh(known, tagTtl, clock.now())) {
@@ -219,8 +223,14 @@ export class Manifests {
 
   /** Throws what was answered a moment ago. */
   #requireNotMissing(repository: Repository, reference: TagOrDigest): void {
+    const missing = this.#missingNow(repository, reference);
+    if (missing) throw missing.error;
+  }
+
+  #missingNow(repository: Repository, reference: TagOrDigest) {
     const missing = this.#missing.get(tagKey(repository, reference));
-    if (missing && this.#parts.clock.monotonic() < missing.until) throw missing.error;
+    const left = missing ? missing.until - this.#parts.clock.monotonic() : 0;
+    return missing && left > 0 ? { error: missing.error, left } : undefined;
   }
 
   /** Remembers the answer for those who ask again. */

@@ -104,6 +104,11 @@ export class PullThrough {
     return this.#manifests.get(this.entry(repository, as), repository, reference, want, signal, as);
   }
 
+  /** See Manifests. */
+  missingFor(repository: Repository, reference: TagOrDigest): number | undefined {
+    return this.#manifests.missingFor(repository, reference);
+  }
+
   blob(repository: Repository, digest: Digest, pick: PickRange, signal: AbortSignal): Promise<BlobAnswer> {
     return this.#blobs.get(this.entry(repository), repository, digest, pick, signal);
   }

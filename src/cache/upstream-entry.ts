@@ -1,6 +1,7 @@
 /** An upstream together with the operator's policy for it. */
 import { AppError, ERRORS, isAppError, type ErrorCode } from '../lib/errors.js';
 import type { Repository } from '../oci/descriptor.js';
+import { isCompanionTag, type Tag } from '../oci/reference.js';
 import type { Upstream } from '../upstream/upstream.js';
 
 /** Durations are milliseconds; docs/upstreams.md explains each. */
@@ -21,6 +22,10 @@ export interface UpstreamEntry {
   readonly upstream: Upstream;
   readonly policy: UpstreamPolicy;
 }
+
+/** A signature that is added has to be seen as soon as the first one. */
+export const tagTtlOf = ({ tagTtl, negativeTtl }: UpstreamPolicy, tag: Tag): number =>
+  isCompanionTag(tag) ? Math.min(tagTtl, negativeTtl) : tagTtl;
 
 /** Upstream, or the way to it, is at fault; it did not decide about the pull. What is stored may then be served stale. */
 const NO_ANSWER: readonly ErrorCode[] = [

@@ -88,6 +88,16 @@ export function registerControlCommands(program: Command, terminal: Terminal, en
     end(await inspect(name, options, terminal));
   });
 
+  connected(
+    command('explain', 'tell why an image or a blob is here or is not, and what becomes of it').argument(
+      '<target>',
+      'an image or a digest',
+    ),
+  ).action(async (target: string, options: SessionOptions) => {
+    const { explain } = await import('./explain.js');
+    end(await explain(target, options, terminal));
+  });
+
   for (const [verb, description] of [
     ['pin', 'keep an image, whatever its age and the room it takes'],
     ['unpin', 'end a pin'],

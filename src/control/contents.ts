@@ -1,9 +1,11 @@
 /** The contents service: what is stored, image by image, and what an operator may do with it. */
-import type { Contents, ImageQuery, VerifyTarget } from '../cache/contents/contents.js';
+import type { Contents, ExplainTarget, ImageQuery, VerifyTarget } from '../cache/contents/contents.js';
 import type { Clock } from '../lib/clock.js';
 import type { Calls } from './calls.js';
+import { explanationMessage } from './explanation-message.js';
 import { imageMessage, inspectionMessage, verifyMessage } from './contents-messages.js';
 import type { ContentsServiceHandlers } from './gen/cistern/v1/ContentsService.js';
+import type { ExplainRequest__Output } from './gen/cistern/v1/ExplainRequest.js';
 import type { ExportImagesRequest__Output } from './gen/cistern/v1/ExportImagesRequest.js';
 import type { ExportImagesResponse } from './gen/cistern/v1/ExportImagesResponse.js';
 import type { ImportImagesRequest__Output } from './gen/cistern/v1/ImportImagesRequest.js';
@@ -26,6 +28,10 @@ export function contentsService(contents: Contents, calls: Calls, clock: Clock):
 
     InspectImage: calls.unary(async ({ image }, signal) =>
       inspectionMessage(await contents.inspect(imageOf(image), signal)),
+    ),
+
+    Explain: calls.unary(async (request, signal) =>
+      explanationMessage(await contents.explain(explainedOf(request), signal)),
     ),
 
     PinImage: calls.unary(async ({ image }) => ({ image: imageMessage(await contents.pin(imageOf(image))) })),
@@ -66,6 +72,11 @@ async function* verify(
   const rate = request.rate === 0 ? undefined : request.rate;
   for await (const event of thinned(contents.verify(targetOf(request), rate, signal), clock))
     yield verifyMessage(event);
+}
+
+function explainedOf({ image, digest }: ExplainRequest__Output): ExplainTarget {
+  if (digest !== undefined) return { kind: 'blob', digest: digestOf(digest) };
+  return { kind: 'image', image: imageOf(image ?? '') };
 }
 
 function targetOf({ image, digest }: VerifyRequest__Output): VerifyTarget {

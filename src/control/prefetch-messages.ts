@@ -1,7 +1,14 @@
 /** Prefetch jobs as messages, none of which grows with the job: long lists are cut or sent in parts. */
-import type { OfflineReport, PrefetchedImage, PrefetchJob, PrefetchSpec } from '../cache/prefetch/prefetch.js';
+import type {
+  MissingBlob,
+  OfflineReport,
+  PrefetchedImage,
+  PrefetchJob,
+  PrefetchSpec,
+} from '../cache/prefetch/prefetch.js';
 import { formatImagePattern } from '../oci/image-pattern.js';
 import type { CheckOfflineResponse } from './gen/cistern/v1/CheckOfflineResponse.js';
+import type { MissingBlob as MissingMessage } from './gen/cistern/v1/MissingBlob.js';
 import type { PrefetchedImage as ImageMessage } from './gen/cistern/v1/PrefetchedImage.js';
 import type { PrefetchJob as JobMessage } from './gen/cistern/v1/PrefetchJob.js';
 import type { WatchPrefetchJobResponse } from './gen/cistern/v1/WatchPrefetchJobResponse.js';
@@ -77,16 +84,19 @@ export function* changesOf(
   yield { job: jobMessage(job, part), more: false };
 }
 
+export const missingMessage = ({ digest, mediaType, size, why }: MissingBlob): MissingMessage => ({
+  digest,
+  mediaType,
+  ...(size !== undefined && { size }),
+  why: enumValue('MISSING_REASON', why),
+});
+
 export function offlineMessage({ digest, platforms, missing, ...rest }: OfflineReport): CheckOfflineResponse {
   return {
     ...rest,
     ...(digest !== undefined && { digest }),
     platforms: [...platforms],
-    missing: missing.slice(0, MAX_MISSING).map(({ size, why, ...blob }) => ({
-      ...blob,
-      ...(size !== undefined && { size }),
-      why: enumValue('MISSING_REASON', why),
-    })),
+    missing: missing.slice(0, MAX_MISSING).map(missingMessage),
     bytesMissing: missing.reduce((sum, { size = 0 }) => sum + size, 0),
   };
 }

@@ -12,7 +12,9 @@ import { Doctor } from '../cache/doctor/doctor.js';
 import { Prefetcher } from '../cache/prefetch/prefetcher.js';
 import type { PrefetchSpec } from '../cache/prefetch/prefetch.js';
 import { PullThrough } from '../cache/pull-through.js';
+import { Recollection } from '../cache/recollection.js';
 import { StoredContents } from '../cache/contents/stored-contents.js';
+import type { NamedVictim } from '../cache/collect/retention.js';
 import { StoredEraser } from '../cache/collect/stored-eraser.js';
 import { StatisticsLedger, type Statistics } from '../cache/statistics/statistics.js';
 import type { Upstreams } from '../cache/doctor/upstream-states.js';
@@ -121,7 +123,11 @@ async function start(config: Config, log: Logger, reread: () => Config, undo: Un
   const digestLocks = new KeyedMutex();
   // Until the jobs are known, everything might be needed by one.
   const inUse = (digest: Digest) => late.prefetcher?.protects(digest) ?? true;
-  const eraser = new StoredEraser({ catalog, store, digestLocks, inUse });
+  const recollection = new Recollection();
+  const dropped = (images: readonly NamedVictim[]) => {
+    for (const { root, tags } of images) recollection.removed({ ...root, tags }, { at: clock.now(), by: 'collection' });
+  };
+  const eraser = new StoredEraser({ catalog, store, digestLocks, inUse, dropped });
   const collector = GarbageCollector.start({
     catalog,
     store,
@@ -161,6 +167,9 @@ async function start(config: Config, log: Logger, reread: () => Config, undo: Un
     nameOf,
     startRehasher: (rate) => Rehasher.start({ dir: blobsDir, rate }),
     quarantinedBytes: () => bytesIn(quarantine),
+    policy: config.gc,
+    inUse,
+    recollection,
     maxSize: config.storage.maxSize,
     scrubRate: config.scrub.rate,
   });
@@ -218,6 +227,7 @@ async function start(config: Config, log: Logger, reread: () => Config, undo: Un
       auth,
       tls: config.registry.tls,
       onAnswered: (pull) => ledger.answered(pull),
+      recollection,
       clock,
       log,
     },

@@ -10,18 +10,19 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Server as TlsServer } from 'node:https';
 import type { TLSSocket } from 'node:tls';
 import type { PullThrough } from '../cache/pull-through.js';
-import type { AnsweredPull, Kind } from '../cache/statistics/statistics.js';
+import type { Recollection } from '../cache/recollection.js';
+import type { AnsweredPull } from '../cache/statistics/statistics.js';
 import type { Clock } from '../lib/clock.js';
 import { AppError, ERRORS, systemCode, toAppError } from '../lib/errors.js';
 import type { FollowedFiles } from '../lib/followed-files.js';
 import type { Logger } from '../lib/log.js';
 import { followTls, type TlsMaterial, type TlsPaths } from '../lib/tls-files.js';
 import { RequestSpan } from '../lib/tracing.js';
-import type { Repository } from '../oci/descriptor.js';
+import { AccessLog, type Entry } from './access-log.js';
 import { blob } from './blobs.js';
 import type { ClientAuth } from './client-auth.js';
 import { ClientCertificates } from './client-certificates.js';
-import { cacheStatus, errorCacheStatus, reasonOf } from './cache-status.js';
+import { cacheStatus, errorCacheStatus } from './cache-status.js';
 import { manifest } from './manifests.js';
 import { nameRepository, type UpstreamNames } from './naming.js';
 import { UnsatisfiableRange } from './range.js';
@@ -60,23 +61,10 @@ export interface RegistryServerParts {
   readonly limits?: Partial<typeof LIMITS> | undefined;
   /** Called once for each pull that was answered with 200 or 206, when the answer has ended, complete or not. */
   readonly onAnswered?: ((pull: AnsweredPull) => void) | undefined;
+  /** Told of each answer to a pull, errors too. */
+  readonly recollection?: Recollection | undefined;
   readonly clock: Clock;
   readonly log: Logger;
-}
-
-/** What is known of a request while it is answered; becomes its log line. */
-interface Entry {
-  readonly id: string;
-  readonly began: number;
-  readonly span: RequestSpan;
-  repository: Repository | undefined;
-  reference: string | undefined;
-  error: AppError | undefined;
-  /** Who asked, as far as that was checked. */
-  user: string | undefined;
-  /** Of what, when it asks for a manifest or blob. */
-  pull: Kind | undefined;
-  readonly sent: Sent;
 }
 
 export class RegistryServer {
@@ -87,6 +75,7 @@ export class RegistryServer {
   readonly #auth: ClientAuth | undefined;
   readonly #certificates: ClientCertificates | undefined;
   readonly #onAnswered: RegistryServerParts['onAnswered'];
+  readonly #accessLog: AccessLog;
   readonly #tls: FollowedFiles<TlsMaterial> | undefined;
   readonly #sender: Sender;
   /** By address. */
@@ -104,6 +93,7 @@ export class RegistryServer {
     this.#names = parts.names;
     this.#auth = parts.auth;
     this.#onAnswered = parts.onAnswered;
+    this.#accessLog = new AccessLog(parts);
     this.#clock = parts.clock;
     this.#log = parts.log;
     this.#sender = new Sender(parts.clock);
@@ -208,7 +198,7 @@ export class RegistryServer {
       else this.#answering.delete(socket);
       if (!response.writableFinished) leaving.abort(new AppError('CANCELLED', 'the client left'));
       this.#tell(request, response, entry, reply);
-      this.#logLine(request, response, entry, reply);
+      this.#accessLog.line(request, response, entry, reply);
     });
     response.setHeader('X-Request-Id', entry.id);
     // What follows a body that nobody reads, or a change of protocol that never was, is not looked at.
@@ -324,30 +314,6 @@ export class RegistryServer {
       outcome: reply.answered.outcome,
       bytes: entry.sent.bytes,
     });
-  }
-
-  #logLine(request: IncomingMessage, response: ServerResponse, entry: Entry, reply: Reply | undefined): void {
-    const complete = response.writableFinished;
-    const fields = {
-      id: entry.id,
-      client: request.socket.remoteAddress,
-      user: entry.user,
-      method: request.method,
-      upstream: entry.repository?.upstream,
-      repository: entry.repository?.name,
-      reference: entry.reference,
-      digest: reply?.digest,
-      status: response.headersSent ? response.statusCode : undefined,
-      outcome: entry.error?.code ?? reply?.answered?.outcome,
-      reason: reasonOf(reply?.answered, entry.error),
-      bytes: entry.sent.bytes,
-      durationMs: Math.round(this.#clock.monotonic() - entry.began),
-      ...(!complete && { cut: true }),
-    };
-    const failed = entry.error !== undefined && ERRORS[entry.error.code].http >= 500;
-    entry.span.end(`${request.method ?? ''} ${entry.pull ?? ''}`.trim(), fields, failed);
-    if (failed) this.#log.warn({ ...fields, err: entry.error }, 'request');
-    else this.#log.info(fields, 'request');
   }
 
   #count(socket: Socket): void {

@@ -9,8 +9,18 @@ import { registerControlCommands } from '../../src/cli/control-commands.js';
 import type { ExitCode } from '../../src/cli/output.js';
 import { AppError, type ErrorCode } from '../../src/lib/errors.js';
 import { Secret } from '../../src/lib/secret.js';
-import type { StoredImage, VerifyEvent } from '../../src/cache/contents/contents.js';
-import { all, control, digest, directory, image, job, type FakeParts, type Scope } from '../control/support.js';
+import type { Explanation, StoredImage, VerifyEvent } from '../../src/cache/contents/contents.js';
+import {
+  all,
+  control,
+  digest,
+  directory,
+  explained,
+  image,
+  job,
+  type FakeParts,
+  type Scope,
+} from '../control/support.js';
 import { recordedTerminal } from './terminal.js';
 
 interface Ended {
@@ -39,6 +49,20 @@ async function daemon(t: Scope, parts: FakeParts) {
   const { server } = await control(t, parts);
   return (...args: string[]) => run([...args, '--address', server.address]);
 }
+
+const absent: Explanation = {
+  reference: 'docker.io/library/node:22',
+  presence: 'unknown',
+  whole: false,
+  missing: [],
+  unpulled: [],
+  links: [],
+  linkCount: 0,
+  keepers: [],
+  keeperCount: 0,
+  evictionOf: 0,
+  asked: [],
+};
 
 const json = ({ stdout }: Ended): unknown => JSON.parse(stdout);
 
@@ -394,6 +418,61 @@ describe('cistern export and import', () => {
     assert.deepEqual(splitOutputs(['./json']), { output: 'text', file: './json' });
     assert.deepEqual(splitOutputs(['json']), { output: 'json' });
   });
+});
+
+describe('explain', () => {
+  it('is sentences for people, and everything as JSON', async (t) => {
+    const cistern = await daemon(t, { contents: { explain: () => Promise.resolve(explained) } });
+    const { code, stdout } = await cistern('explain', 'node:22');
+    assert.equal(code, 0);
+    for (const line of [
+      /^docker\.io\/library\/node:22 is here, and lacks 1 blob\.$/m,
+      /^Never pulled: +linux\/s390x$/m,
+      /^Tag: +confirmed \d+ days ago, not asked again until 1970-01-01T00:00:02\.000Z$/m,
+      /^ +while upstream cannot answer, served for as long as that takes$/m,
+      /^Served to: +docker\.io\/library\/node, confirmed \d+ days ago$/m,
+      /^Kept by: +docker\.io\/library\/node:22, asked for by tag, last used \d+ days ago$/m,
+      /^Expires: +1970-01-01T00:00:05\.000Z, unless it is used before$/m,
+      /^Eviction: +12 of 340 to go when room is needed$/m,
+      /^Last asked: +GET docker\.io\/library\/node 22 \d+ days ago: revalidated tag-expired: The tag had not been/m,
+      /^ +GET docker\.io\/library\/node sha256:a{12} \d+ days ago: hit$/m,
+      /^sha256:b{64} +absent +1000 B/m,
+    ])
+      assert.match(stdout, line);
+    const told = json(await cistern('explain', digest('a'), '-o', 'json')) as Record<string, unknown>;
+    assert.deepEqual(
+      [told['presence'], told['whole'], told['evictionPlace'], told['expiresAt'], told['removedBy']],
+      ['here', false, 12, '1970-01-01T00:00:05.000Z', null],
+    );
+    assert.deepEqual(
+      (told['asked'] as { reason: string | null }[]).map(({ reason }) => reason),
+      ['tag-expired', null],
+    );
+  });
+
+  for (const [made, line] of [
+    [{ presence: 'unknown' }, /is not here, and nobody asked for it since the daemon started\.$/m],
+    [{ presence: 'unknown', asked: explained.asked }, /is not here\.$/m],
+    [
+      { presence: 'gone', since: 1000, negativeUntil: 2000 },
+      /upstream refused it \d+ days ago, and is not asked again until 1970/,
+    ],
+    [{ presence: 'gone', negativeUntil: 2000 }, /is not here: upstream refused it, and is not asked again until 1970/],
+    [{ presence: 'removed', since: 1000, by: 'operator' }, /was here, and was removed \d+ days ago by an operator\.$/m],
+    [{ presence: 'removed', since: 1000, by: 'collection' }, /by garbage collection\.$/m],
+    [{ presence: 'unlinked' }, /is not here for this repository/],
+    [{ presence: 'absent' }, /its bytes are not: the next pull fetches them/],
+  ] as const) {
+    it(`says in one line, with exit code 1, of what is ${made.presence}: ${line.source}`, async (t) => {
+      const explanation = { ...absent, ...made };
+      const cistern = await daemon(t, { contents: { explain: () => Promise.resolve(explanation) } });
+      const { code, stdout } = await cistern('explain', 'node:22');
+      assert.equal(code, 1);
+      assert.match(stdout.split('\n')[0]!, line);
+      const { presence } = json(await cistern('explain', 'node:22', '-o', 'json')) as { presence: string };
+      assert.equal(presence, made.presence);
+    });
+  }
 });
 
 describe('what goes wrong', () => {

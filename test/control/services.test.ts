@@ -2,13 +2,20 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { contents, garbageCollection, statistics, upstreams } from '../../src/cli/client.js';
-import type { ImageArchive, ImportedImage, StoredImage, VerifyTarget } from '../../src/cache/contents/contents.js';
+import type {
+  ExplainTarget,
+  ImageArchive,
+  ImportedImage,
+  StoredImage,
+  VerifyTarget,
+} from '../../src/cache/contents/contents.js';
 import type { CollectionCounts, CollectionEvent, CollectionReport } from '../../src/cache/collect/collection.js';
 import type { Counts, StatisticsQuery } from '../../src/cache/statistics/statistics.js';
+import { REASONS } from '../../src/cache/outcome.js';
 import { AppError } from '../../src/lib/errors.js';
 import { formatImageReference, type ImageReference } from '../../src/oci/reference.js';
 import { eventually } from '../support/eventually.js';
-import { all, control, digest, failure } from './support.js';
+import { all, control, digest, explained, failure } from './support.js';
 
 const counts: CollectionCounts = {
   scannedBlobs: 10,
@@ -208,6 +215,31 @@ describe('contents', () => {
     assert.equal((await client().ask(contents.PinImage, { image: 'node' })).image?.pinned, true);
     assert.deepEqual(await client().ask(contents.EvictImage, { image: 'ghcr.io/a/b@' + digest('a') }), evicted);
     assert.deepEqual(named, ['docker.io/library/node:latest', `ghcr.io/a/b@${digest('a')}`]);
+  });
+
+  it('explains an image, or a blob in whatever repository', async (t) => {
+    const targets: ExplainTarget[] = [];
+    const { client } = await control(t, {
+      contents: { explain: (target) => (targets.push(target), Promise.resolve(explained)) },
+    });
+    const caller = client();
+    const told = await caller.ask(contents.Explain, { image: 'node' });
+    assert.deepEqual([told.presence, told.keepers[0]?.kind], ['PRESENCE_HERE', 'KEEPER_KIND_TAG']);
+    assert.deepEqual([told.missing[0]?.why, told.links[0]?.until], ['MISSING_REASON_ABSENT', null]);
+    assert.deepEqual([told.tag?.freshUntil, told.tag?.servedUntil], [{ seconds: 2, nanos: 0 }, null]);
+    const [asked, hit] = told.asked;
+    assert.deepEqual(
+      [asked?.outcome, asked?.reason, asked?.meaning],
+      ['revalidated', 'tag-expired', REASONS['tag-expired']],
+    );
+    assert.deepEqual([hit?.reason, hit?.meaning], ['', '']);
+    await caller.ask(contents.Explain, { digest: digest('a') });
+    assert.deepEqual(
+      targets.map(({ kind }) => kind),
+      ['image', 'blob'],
+    );
+    for (const request of [{}, { image: '' }, { digest: 'sha256:12' }])
+      assert.equal((await failure(caller.ask(contents.Explain, request))).status, 'INVALID_ARGUMENT');
   });
 
   it('verifies everything, an image, or a blob', async (t) => {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { status, type ServiceError } from '@grpc/grpc-js';
 import { ControlClient, type ConnectionOptions } from '../../src/cli/client.js';
 import { problemOf, type Problem } from '../../src/cli/control-error.js';
-import type { Contents } from '../../src/cache/contents/contents.js';
+import type { Contents, Explanation } from '../../src/cache/contents/contents.js';
 import type { Collector } from '../../src/cache/collect/collection.js';
 import { DETAILS_KEY } from '../../src/control/status.js';
 import { ControlServer, type ControlOptions, type ControlParts } from '../../src/control/server.js';
@@ -157,5 +157,31 @@ export const job = (more: Partial<PrefetchJob> = {}): PrefetchJob => ({
   images: [],
   ...more,
 });
+
+const NODE = { upstream: 'docker.io', name: 'library/node' };
+
+/** An image of which a layer is lost. */
+export const explained: Explanation = {
+  reference: 'docker.io/library/node:22',
+  digest: digest('a'),
+  presence: 'here',
+  mediaType: 'application/vnd.oci.image.manifest.v1+json',
+  size: 500,
+  whole: false,
+  missing: [{ digest: digest('b'), size: 1000, mediaType: 'application/vnd.oci.image.layer.v1.tar', why: 'absent' }],
+  unpulled: ['linux/s390x'],
+  tag: { checkedAt: 1000, freshUntil: 2000 },
+  links: [{ repository: NODE, checkedAt: 1000 }],
+  linkCount: 1,
+  keepers: [{ kind: 'tag', reference: 'docker.io/library/node:22', pinned: false, lastUsedAt: 1000 }],
+  keeperCount: 1,
+  expiresAt: 5000,
+  evictionPlace: 12,
+  evictionOf: 340,
+  asked: [
+    { repository: NODE, reference: '22', at: 1000, method: 'GET', outcome: 'revalidated', reason: 'tag-expired' },
+    { repository: NODE, reference: digest('a'), at: 900, method: 'GET', outcome: 'hit' },
+  ],
+};
 
 export { status };

@@ -127,6 +127,15 @@ interface Prefetched {
   }[];
 }
 
+interface Explained {
+  readonly presence: string;
+  readonly whole: boolean;
+  readonly digest: string;
+  readonly evictionPlace: number | null;
+  readonly keepers: readonly { readonly reference: string }[];
+  readonly asked: readonly { readonly outcome: string; readonly reason: string | null }[];
+}
+
 interface Listed {
   readonly upstream: string;
   readonly repository: string;
@@ -292,6 +301,15 @@ describe('what is stored', () => {
         [[true, image.layers.map(({ digest }) => digest)]],
       );
 
+      const explained = await json<Explained>(cistern, ['explain', REFERENCE]);
+      assert.deepEqual([explained.presence, explained.whole, explained.digest], ['here', true, image.digest]);
+      assert.deepEqual([explained.evictionPlace, explained.keepers[0]?.reference], [1, REFERENCE]);
+      assert.deepEqual([explained.asked[0]?.outcome, explained.asked[0]?.reason], ['hit', null]);
+      assert.match(
+        (await ends(cistern, ['explain', image.layers[0]!.digest], 0)).stdout,
+        /^Kept by: .*consists of it/m,
+      );
+
       assert.equal((await json<Listed>(cistern, ['pin', REFERENCE])).pinned, true);
       assert.match((await ends(cistern, ['evict', REFERENCE], 1)).stderr, /pinned/);
       assert.equal((await json<Listed>(cistern, ['unpin', REFERENCE])).pinned, false);
@@ -299,6 +317,14 @@ describe('what is stored', () => {
       assert.equal(evicted.reference, REFERENCE);
       for (const digest of digestsOf(image)) assert.equal(await exists(fileOf(dir, digest)), false, digest);
       assert.deepEqual(await json(cistern, ['images']), []);
+      assert.match(
+        (await ends(cistern, ['explain', REFERENCE], 1)).stdout,
+        /was here, and was removed .* by an operator/,
+      );
+      const none = `${REFERENCE.slice(0, -2)}none`;
+      assert.match((await ends(cistern, ['explain', none], 1)).stdout, /is not here, and nobody asked for it/);
+      assert.equal((await get(pathTo(cistern, 'manifests', 'none'))).status, 404);
+      assert.match((await ends(cistern, ['explain', none], 1)).stdout, /is not here: upstream refused it/);
       await registry.down();
       assert.notEqual((await get(pathTo(cistern, 'manifests', 'v1'))).status, 200);
     }),

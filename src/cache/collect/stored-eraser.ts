@@ -22,6 +22,8 @@ export interface EraserParts {
   readonly digestLocks: KeyedMutex;
   /** Whether an unfinished job works on it. */
   readonly inUse: (digest: Digest) => boolean;
+  /** Told of the images that went. */
+  readonly dropped?: (images: readonly NamedVictim[]) => void;
 }
 
 /** Of the four threads that all files and the index are read with, clients keep the others. */
@@ -38,9 +40,9 @@ export class StoredEraser implements Eraser {
     this.#parts = parts;
   }
 
-  dropRoots(victims: readonly NamedVictim[]): Promise<readonly NamedVictim[]> {
+  async dropRoots(victims: readonly NamedVictim[]): Promise<readonly NamedVictim[]> {
     const { catalog } = this.#parts;
-    return catalog.turn(async (tx) => {
+    const dropped = await catalog.turn(async (tx) => {
       assertComplete(catalog);
       const dropped: NamedVictim[] = [];
       for (const victim of victims) {
@@ -54,6 +56,8 @@ export class StoredEraser implements Eraser {
       }
       return dropped;
     });
+    this.#parts.dropped?.(dropped);
+    return dropped;
   }
 
   erase(digests: readonly Digest[]): Promise<readonly Erased[]> {

@@ -5,6 +5,7 @@
 import type { Page, PageRequest } from '../../lib/page.js';
 import type { Digest } from '../../oci/digest.js';
 import type { ImageReference } from '../../oci/reference.js';
+import type { Explanation, ExplainTarget } from './explanation.js';
 
 export interface ImageQuery {
   readonly upstream?: string | undefined;
@@ -96,6 +97,8 @@ export interface InspectedImage extends StoredImage {
   readonly past: readonly PastDigest[];
 }
 
+export type { Explanation, ExplainTarget } from './explanation.js';
+
 export interface Evicted {
   readonly digest: Digest;
   readonly blobs: number;
@@ -179,6 +182,8 @@ export interface Contents {
   /** Sorted by upstream, repository, tag, digest. */
   list(query: ImageQuery, page: PageRequest): Promise<Page<StoredImage>>;
   inspect(image: ImageReference, signal: AbortSignal): Promise<InspectedImage>;
+  /** Of what is not here, too. Throws NAME_UNKNOWN and NOT_PERMITTED for what is not to be had here at all. */
+  explain(target: ExplainTarget, signal: AbortSignal): Promise<Explanation>;
   /** A pin on a tag follows the tag; on a digest it holds that. Pinning what is pinned changes nothing. */
   pin(image: ImageReference): Promise<StoredImage>;
   unpin(image: ImageReference): Promise<StoredImage>;

@@ -5,10 +5,12 @@
 import { keys, prefixes, tagOf } from '../../catalog/keys.js';
 import { removeTag } from '../../catalog/tags.js';
 import type { Transaction } from '../../catalog/transaction.js';
+import type { Clock } from '../../lib/clock.js';
 import { AppError } from '../../lib/errors.js';
 import type { Repository } from '../../oci/descriptor.js';
 import type { Digest } from '../../oci/digest.js';
-import { formatImageReference, type ImageReference } from '../../oci/reference.js';
+import { formatImageReference, type ImageReference, type Tag } from '../../oci/reference.js';
+import type { Recollection } from '../recollection.js';
 import type { Evicted } from './contents.js';
 import { cascade, type Eraser } from '../collect/eraser.js';
 import { unknownImage, type ImageReader } from './image-reader.js';
@@ -17,15 +19,16 @@ export interface EvictionParts {
   readonly reader: ImageReader;
   /** The collector's: two that erase at once could wait for each other. */
   readonly eraser: Eraser;
+  readonly recollection: Recollection;
+  readonly clock: Clock;
 }
 
 /** Throws IMAGE_UNKNOWN, IMAGE_PINNED, REBUILDING. */
-export async function evictImage(
-  { reader, eraser }: EvictionParts,
-  image: ImageReference,
-  signal: AbortSignal,
-): Promise<Evicted> {
-  const digest = await dropImage(reader, image);
+export async function evictImage(parts: EvictionParts, image: ImageReference, signal: AbortSignal): Promise<Evicted> {
+  const { reader, eraser, recollection, clock } = parts;
+  const { digest, tags } = await dropImage(reader, image);
+  const repository = reader.repositoryOf(image);
+  recollection.removed({ repository, digest, tags }, { at: clock.now(), by: 'operator' });
   const left = new Map<Digest, number>();
   for await (const blob of reader.storedOf(digest)) left.set(blob.digest, blob.size);
   let blobs = 0;
@@ -47,7 +50,10 @@ export async function evictImage(
 }
 
 /** In one turn, so that no pin and no tag comes in between. Its bytes may be gone already. */
-function dropImage(reader: ImageReader, image: ImageReference): Promise<Digest> {
+function dropImage(
+  reader: ImageReader,
+  image: ImageReference,
+): Promise<{ readonly digest: Digest; readonly tags: readonly Tag[] }> {
   const repository = reader.repositoryOf(image);
   const { catalog } = reader;
   return catalog.turn(async (tx) => {
@@ -60,11 +66,14 @@ function dropImage(reader: ImageReader, image: ImageReference): Promise<Digest> 
       const about = formatImageReference(image);
       throw new AppError('IMAGE_PINNED', `${about} is pinned; unpin it first`, { about });
     }
+    const tags: Tag[] = [];
     for await (const [key, pointer] of tx.scan(prefixes.tagsOf(repository))) {
-      if (pointer.digest === digest) await removeTag(tx, repository, tagOf(key));
+      if (pointer.digest !== digest) continue;
+      tags.push(tagOf(key));
+      await removeTag(tx, repository, tagOf(key));
     }
     tx.delete(keys.root(digest, repository));
-    return digest;
+    return { digest, tags };
   });
 }
 

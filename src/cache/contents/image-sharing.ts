@@ -19,15 +19,15 @@ export interface Sharing {
 /** For one look at one image: what it learns it keeps. */
 export class ImageSharing {
   readonly #catalog: Catalog;
-  readonly #own: string;
+  readonly #own: string | undefined;
   readonly #signal: AbortSignal;
-  /** The other images that a manifest belongs to. */
+  /** The images that a manifest belongs to. */
   readonly #above = new Map<Digest, readonly Root[]>();
   readonly #tags = new Map<string, ReadonlyMap<Digest, Tag>>();
 
-  constructor(catalog: Catalog, own: Pick<Root, 'repository' | 'digest'>, signal: AbortSignal) {
+  constructor(catalog: Catalog, own: Pick<Root, 'repository' | 'digest'> | undefined, signal: AbortSignal) {
     this.#catalog = catalog;
-    this.#own = nameOf(own);
+    this.#own = own && nameOf(own);
     this.#signal = signal;
   }
 
@@ -35,28 +35,28 @@ export class ImageSharing {
     const images = new Map<string, Root>();
     for await (const manifest of digestsOf(this.#catalog.records, prefixes.parentsOf(blob))) {
       this.#signal.throwIfAborted();
-      for (const root of await this.#imagesOf(manifest)) images.set(nameOf(root), root);
+      for (const root of await this.imagesOf(manifest)) images.set(nameOf(root), root);
     }
-    images.delete(this.#own);
-    const named = await Promise.all([...images.values()].slice(0, MOST_NAMED).map((root) => this.#reference(root)));
+    if (this.#own !== undefined) images.delete(this.#own);
+    const named = await Promise.all([...images.values()].slice(0, MOST_NAMED).map((root) => this.referenceOf(root)));
     return { sharedWith: named.sort(), sharedCount: images.size };
   }
 
-  /** Edges form no cycles, so this ends. */
-  async #imagesOf(manifest: Digest): Promise<readonly Root[]> {
+  /** The images that it belongs to, and those that it is itself. Edges form no cycles, so this ends. */
+  async imagesOf(manifest: Digest): Promise<readonly Root[]> {
     const known = this.#above.get(manifest);
     if (known) return known;
     const images = new Map<string, Root>();
     for await (const root of this.#catalog.roots(manifest)) images.set(nameOf(root), root);
     for await (const parent of digestsOf(this.#catalog.records, prefixes.parentsOf(manifest))) {
-      for (const root of await this.#imagesOf(parent)) images.set(nameOf(root), root);
+      for (const root of await this.imagesOf(parent)) images.set(nameOf(root), root);
     }
     const found = [...images.values()];
     this.#above.set(manifest, found);
     return found;
   }
 
-  async #reference(root: Root): Promise<string> {
+  async referenceOf(root: Root): Promise<string> {
     const { repository, digest } = root;
     return referenceTo({ repository, digest, tag: (await this.#tagsIn(repository)).get(digest) });
   }

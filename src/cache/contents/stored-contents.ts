@@ -19,6 +19,8 @@ import type {
   Contents,
   DiskUsage,
   Evicted,
+  Explanation,
+  ExplainTarget,
   ImageArchive,
   ImageQuery,
   ImportedImage,
@@ -30,10 +32,13 @@ import type {
 import { sharesOf } from './disk-usage.js';
 import type { Eraser } from '../collect/eraser.js';
 import { inspectImage } from './image-details.js';
+import { explain } from './explain.js';
 import { evictImage } from './image-eviction.js';
 import { ImageList } from './image-list.js';
 import { ImageReader, unknownImage, type LocatedImage } from './image-reader.js';
+import type { CollectorPolicy } from '../collect/collection.js';
 import type { PullThrough } from '../pull-through.js';
+import type { Recollection } from '../recollection.js';
 import type { MakeRoom } from '../collect/room.js';
 import { Scrubber, type ScrubTarget } from './scrubber.js';
 
@@ -56,6 +61,10 @@ export interface ContentsParts {
   /** Starts a thread that hashes at most `rate` bytes a second. */
   readonly startRehasher: (rate: number) => Rehasher;
   readonly quarantinedBytes: () => Promise<number>;
+  readonly policy: Pick<CollectorPolicy, 'retention' | 'gracePeriod'>;
+  /** Whether an unfinished job works on it. */
+  readonly inUse: (digest: Digest) => boolean;
+  readonly recollection: Recollection;
   /** Bytes: storage.maxSize. */
   readonly maxSize: number;
   /** Bytes a second: scrub.rate. */
@@ -83,6 +92,10 @@ export class StoredContents implements Contents {
     const { reader } = this.#parts;
     const located = await reader.locate(image);
     return inspectImage(reader, located, await this.#describe(located, image), signal);
+  }
+
+  explain(target: ExplainTarget, signal: AbortSignal): Promise<Explanation> {
+    return explain(this.#parts, target, signal);
   }
 
   async pin(image: ImageReference): Promise<StoredImage> {

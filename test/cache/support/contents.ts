@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { VerifyEvent, CorruptBlob } from '../../../src/cache/contents/contents.js';
 import { PullThrough } from '../../../src/cache/pull-through.js';
+import { Recollection } from '../../../src/cache/recollection.js';
 import { StoredContents } from '../../../src/cache/contents/stored-contents.js';
 import { StoredEraser } from '../../../src/cache/collect/stored-eraser.js';
 import type { UpstreamEntry } from '../../../src/cache/upstream-entry.js';
@@ -37,6 +38,8 @@ export interface OperatedOptions {
   readonly url?: string;
   /** How long a tag is served without asking, in milliseconds. */
   readonly tagTtl?: number;
+  /** How long a repository may be served what it was, without asking. */
+  readonly linkTtl?: number;
 }
 
 export class OperatedCache {
@@ -44,6 +47,10 @@ export class OperatedCache {
   readonly registry: FakeRegistry;
   readonly logs: string[] = [];
   readonly locks = new KeyedMutex();
+  readonly recollection = new Recollection();
+  readonly policy = { retention: 1000 * 3_600_000, gracePeriod: 3_600_000 };
+  /** What unfinished jobs work on. */
+  readonly jobs = new Set<Digest>();
   pull!: PullThrough;
   contents!: StoredContents;
   catalog!: Catalog;
@@ -57,7 +64,10 @@ export class OperatedCache {
     this.registry = registry;
   }
 
-  static async open(t: TestContext, { url, tagTtl = 3_600_000 }: OperatedOptions = {}): Promise<OperatedCache> {
+  static async open(
+    t: TestContext,
+    { url, tagTtl = 3_600_000, linkTtl = 0 }: OperatedOptions = {},
+  ): Promise<OperatedCache> {
     // What ends last is to be begun first.
     const begun: (() => Promise<void>)[] = [];
     t.after(async () => {
@@ -94,7 +104,7 @@ export class OperatedCache {
       negativeTtl: 0,
       staleIfError: 0,
       staleIfGone: 0,
-      linkTtl: 0,
+      linkTtl,
       credentialed: true,
     };
     const upstreams = new Map<string, UpstreamEntry>([[UPSTREAM, { upstream, policy }]]);
@@ -121,6 +131,9 @@ export class OperatedCache {
         );
         return sizes.reduce((sum, size) => sum + size, 0);
       },
+      policy: cache.policy,
+      inUse: (digest) => cache.jobs.has(digest),
+      recollection: cache.recollection,
       maxSize: 1e9,
       scrubRate: 1e9,
     });

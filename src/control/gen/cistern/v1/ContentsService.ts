@@ -4,6 +4,8 @@ import type * as grpc from '@grpc/grpc-js'
 import type { MethodDefinition } from '@grpc/proto-loader'
 import type { EvictImageRequest as _cistern_v1_EvictImageRequest, EvictImageRequest__Output as _cistern_v1_EvictImageRequest__Output } from '../../cistern/v1/EvictImageRequest.js';
 import type { EvictImageResponse as _cistern_v1_EvictImageResponse, EvictImageResponse__Output as _cistern_v1_EvictImageResponse__Output } from '../../cistern/v1/EvictImageResponse.js';
+import type { ExplainRequest as _cistern_v1_ExplainRequest, ExplainRequest__Output as _cistern_v1_ExplainRequest__Output } from '../../cistern/v1/ExplainRequest.js';
+import type { ExplainResponse as _cistern_v1_ExplainResponse, ExplainResponse__Output as _cistern_v1_ExplainResponse__Output } from '../../cistern/v1/ExplainResponse.js';
 import type { ExportImagesRequest as _cistern_v1_ExportImagesRequest, ExportImagesRequest__Output as _cistern_v1_ExportImagesRequest__Output } from '../../cistern/v1/ExportImagesRequest.js';
 import type { ExportImagesResponse as _cistern_v1_ExportImagesResponse, ExportImagesResponse__Output as _cistern_v1_ExportImagesResponse__Output } from '../../cistern/v1/ExportImagesResponse.js';
 import type { GetDiskUsageRequest as _cistern_v1_GetDiskUsageRequest, GetDiskUsageRequest__Output as _cistern_v1_GetDiskUsageRequest__Output } from '../../cistern/v1/GetDiskUsageRequest.js';
@@ -30,6 +32,15 @@ export interface ContentsServiceClient extends grpc.Client {
   evictImage(argument: _cistern_v1_EvictImageRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_cistern_v1_EvictImageResponse__Output>): grpc.ClientUnaryCall;
   evictImage(argument: _cistern_v1_EvictImageRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_cistern_v1_EvictImageResponse__Output>): grpc.ClientUnaryCall;
   evictImage(argument: _cistern_v1_EvictImageRequest, callback: grpc.requestCallback<_cistern_v1_EvictImageResponse__Output>): grpc.ClientUnaryCall;
+  
+  Explain(argument: _cistern_v1_ExplainRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_cistern_v1_ExplainResponse__Output>): grpc.ClientUnaryCall;
+  Explain(argument: _cistern_v1_ExplainRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_cistern_v1_ExplainResponse__Output>): grpc.ClientUnaryCall;
+  Explain(argument: _cistern_v1_ExplainRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_cistern_v1_ExplainResponse__Output>): grpc.ClientUnaryCall;
+  Explain(argument: _cistern_v1_ExplainRequest, callback: grpc.requestCallback<_cistern_v1_ExplainResponse__Output>): grpc.ClientUnaryCall;
+  explain(argument: _cistern_v1_ExplainRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_cistern_v1_ExplainResponse__Output>): grpc.ClientUnaryCall;
+  explain(argument: _cistern_v1_ExplainRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_cistern_v1_ExplainResponse__Output>): grpc.ClientUnaryCall;
+  explain(argument: _cistern_v1_ExplainRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_cistern_v1_ExplainResponse__Output>): grpc.ClientUnaryCall;
+  explain(argument: _cistern_v1_ExplainRequest, callback: grpc.requestCallback<_cistern_v1_ExplainResponse__Output>): grpc.ClientUnaryCall;
   
   ExportImages(argument: _cistern_v1_ExportImagesRequest, metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientReadableStream<_cistern_v1_ExportImagesResponse__Output>;
   ExportImages(argument: _cistern_v1_ExportImagesRequest, options?: grpc.CallOptions): grpc.ClientReadableStream<_cistern_v1_ExportImagesResponse__Output>;
@@ -100,6 +111,8 @@ export interface ContentsServiceClient extends grpc.Client {
 export interface ContentsServiceHandlers extends grpc.UntypedServiceImplementation {
   EvictImage: grpc.handleUnaryCall<_cistern_v1_EvictImageRequest__Output, _cistern_v1_EvictImageResponse>;
   
+  Explain: grpc.handleUnaryCall<_cistern_v1_ExplainRequest__Output, _cistern_v1_ExplainResponse>;
+  
   ExportImages: grpc.handleServerStreamingCall<_cistern_v1_ExportImagesRequest__Output, _cistern_v1_ExportImagesResponse>;
   
   GetDiskUsage: grpc.handleUnaryCall<_cistern_v1_GetDiskUsageRequest__Output, _cistern_v1_GetDiskUsageResponse>;
@@ -120,6 +133,7 @@ export interface ContentsServiceHandlers extends grpc.UntypedServiceImplementati
 
 export interface ContentsServiceDefinition extends grpc.ServiceDefinition {
   EvictImage: MethodDefinition<_cistern_v1_EvictImageRequest, _cistern_v1_EvictImageResponse, _cistern_v1_EvictImageRequest__Output, _cistern_v1_EvictImageResponse__Output>
+  Explain: MethodDefinition<_cistern_v1_ExplainRequest, _cistern_v1_ExplainResponse, _cistern_v1_ExplainRequest__Output, _cistern_v1_ExplainResponse__Output>
   ExportImages: MethodDefinition<_cistern_v1_ExportImagesRequest, _cistern_v1_ExportImagesResponse, _cistern_v1_ExportImagesRequest__Output, _cistern_v1_ExportImagesResponse__Output>
   GetDiskUsage: MethodDefinition<_cistern_v1_GetDiskUsageRequest, _cistern_v1_GetDiskUsageResponse, _cistern_v1_GetDiskUsageRequest__Output, _cistern_v1_GetDiskUsageResponse__Output>
   ImportImages: MethodDefinition<_cistern_v1_ImportImagesRequest, _cistern_v1_ImportImagesResponse, _cistern_v1_ImportImagesRequest__Output, _cistern_v1_ImportImagesResponse__Output>

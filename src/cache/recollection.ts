@@ -1,0 +1,68 @@
+/**
+ * What an operator may ask for and no record says: how things were last asked for, and which images were removed. Kept in
+ * memory since the start of the daemon, for the newest of them.
+ */
+import { LRUCache } from 'lru-cache';
+import type { ErrorCode } from '../lib/errors.js';
+import type { Repository } from '../oci/descriptor.js';
+import type { Digest } from '../oci/digest.js';
+import type { TagOrDigest } from '../oci/reference.js';
+import type { Outcome, Reason } from './outcome.js';
+
+/** Of each kind; about 400 bytes each. */
+const REMEMBERED = 10_000;
+
+/** What the access log says of one answer to a pull. */
+export interface LastAnswer {
+  readonly repository: Repository;
+  /** As the client wrote it: a tag or a digest, if it is any. */
+  readonly reference: string;
+  /** Milliseconds since the epoch: when the answer had ended. */
+  readonly at: number;
+  readonly method: string;
+  readonly outcome: Outcome | ErrorCode;
+  readonly reason?: Reason | undefined;
+}
+
+export interface Removal {
+  readonly at: number;
+  /** By garbage collection, for its age or to make room, or by an operator. */
+  readonly by: 'collection' | 'operator';
+}
+
+/** An image that goes, with the tags that pointed to it. */
+interface Removed {
+  readonly repository: Repository;
+  readonly digest: Digest;
+  readonly tags: readonly string[];
+}
+
+export class Recollection {
+  readonly #answers = new LRUCache<string, LastAnswer>({ max: REMEMBERED });
+  readonly #removals = new LRUCache<string, Removal>({ max: REMEMBERED });
+
+  answered(answer: LastAnswer): void {
+    this.#answers.set(nameOf(answer.repository, answer.reference), answer);
+  }
+
+  removed({ repository, digest, tags }: Removed, removal: Removal): void {
+    for (const reference of [digest, ...tags]) this.#removals.set(nameOf(repository, reference), removal);
+  }
+
+  /** The last answer to each name by which it was asked for, in that repository or in any; the newest first. */
+  answers(repository: Repository | undefined, references: readonly TagOrDigest[]): readonly LastAnswer[] {
+    const names: readonly string[] = references;
+    return [...this.#answers.values()].filter(
+      ({ repository: { upstream, name }, reference }) =>
+        names.includes(reference) && (!repository || (repository.upstream === upstream && repository.name === name)),
+    );
+  }
+
+  /** In that repository, or the last one in any. */
+  removal(repository: Repository | undefined, reference: TagOrDigest): Removal | undefined {
+    if (repository) return this.#removals.get(nameOf(repository, reference));
+    return this.#removals.find((_, name) => name.endsWith(` ${reference}`));
+  }
+}
+
+const nameOf = ({ upstream, name }: Repository, reference: string): string => `${upstream} ${name} ${reference}`;
