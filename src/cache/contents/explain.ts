@@ -12,6 +12,7 @@ import type { Repository } from '../../oci/descriptor.js';
 import type { Digest } from '../../oci/digest.js';
 import { isManifestType } from '../../oci/media-types.js';
 import { formatImageReference, type Tag, type TagOrDigest } from '../../oci/reference.js';
+import { staleFor } from '../freshness.js';
 import type { CollectorPolicy } from '../collect/collection.js';
 import { Retention, rootKey } from '../collect/retention.js';
 import { Holdings } from '../prefetch/holdings.js';
@@ -193,8 +194,9 @@ class Explaining {
     const { checkedAt, imported } = record;
     const ttl = tagTtlOf(upstream, tag);
     const unlimited = imported === true || (await catalog.hasPin(repository, tag));
-    const servedUntil = unlimited ? undefined : checkedAt + Math.max(ttl, upstream.staleIfError);
-    return { checkedAt, freshUntil: checkedAt + ttl, servedUntil };
+    const freshUntil = checkedAt + ttl;
+    const staleUntil = this.#parts.clock.now() + upstream.staleIfError - staleFor(record, catalog);
+    return { checkedAt, freshUntil, servedUntil: unlimited ? undefined : Math.max(freshUntil, staleUntil) };
   }
 
   async #keepers(digest: Digest): Promise<readonly Kept[]> {
