@@ -8,7 +8,7 @@ import type { Logger } from '../lib/log.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { digestAlgorithm, digestOf, isDigest, type Digest } from '../oci/digest.js';
 import { MAX_MANIFEST_BYTES, sniffManifest } from '../oci/manifest.js';
-import { isManifestType, MANIFEST_ACCEPT, OCI_INDEX } from '../oci/media-types.js';
+import { DOCKER_SCHEMA1_SIGNED, isManifestType, MANIFEST_ACCEPT, OCI_INDEX } from '../oci/media-types.js';
 import type { TagOrDigest } from '../oci/reference.js';
 import { AddressGuard, type ListenerAddress, type Resolve } from './address-guard.js';
 import { contentTypeOf, failureOf, isAbsent, lengthOf } from './answers.js';
@@ -251,12 +251,16 @@ export class RegistryUpstream implements Upstream, WatchedUpstream {
     meter?.answered();
     const bytes = await readAll(response, MAX_MANIFEST_BYTES);
     meter?.received(bytes.length);
-    const named = isDigest(reference) ? reference : (response.header('docker-content-digest') ?? '');
+    // By tag nothing else tells whether the bytes were damaged on their way; of a signed manifest of schema 1 it is the digest
+    // without its signatures.
+    const isTag = !isDigest(reference);
+    const named = isTag ? (response.header('docker-content-digest') ?? '') : reference;
     const digest = digestOf(bytes, isDigest(named) ? digestAlgorithm(named) : 'sha256');
-    if (isDigest(reference) && digest !== reference) {
-      throw new AppError('UPSTREAM_INVALID', `${this.name}: the manifest sent for ${reference} is ${digest}`);
-    }
     const said = contentTypeOf(response);
+    if (isDigest(named) && digest !== named && !(isTag && said === DOCKER_SCHEMA1_SIGNED)) {
+      const where = isTag ? `${repository}:${reference} as ${named}` : reference;
+      throw new AppError('UPSTREAM_INVALID', `${this.name}: the manifest sent for ${where} is ${digest}`);
+    }
     const mediaType = isManifestType(said) ? said : (sniffManifest(bytes) ?? said);
     if (bytes.length === 0 || mediaType === '') {
       throw new AppError(

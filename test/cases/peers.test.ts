@@ -166,6 +166,17 @@ describe('regressions seen in other caches', () => {
     assert.deepEqual([answer.status, errorCode(answer)], [502, 'UNAVAILABLE']);
   });
 
+  for (const at of ['first', 'middle', 'last'] as const) {
+    it(`18. a manifest asked for by tag whose bytes were damaged on their way (${at}) is neither served nor kept`, async (t) => {
+      const { registry, daemon, image } = await startScene(t);
+      const mend = registry.fail({ kind: 'manifest', method: 'GET', at }, { flip: true });
+      const answer = await daemon.manifest(REPOSITORY, 'v1');
+      assert.deepEqual([answer.status, errorCode(answer)], [502, 'UNAVAILABLE']);
+      mend();
+      assert.deepEqual((await daemon.manifest(REPOSITORY, 'v1')).body, image.bytes);
+    });
+  }
+
   it('20. the same digest through another repository of the upstream is not downloaded again', async (t) => {
     const scene = await startScene(t, { size: BIG });
     await pull(scene);

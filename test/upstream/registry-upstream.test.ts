@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { digestOf } from '../../src/oci/digest.js';
-import { DOCKER_IMAGE, OCI_IMAGE, OCI_INDEX } from '../../src/oci/media-types.js';
+import { DOCKER_IMAGE, DOCKER_SCHEMA1_SIGNED, OCI_IMAGE, OCI_INDEX } from '../../src/oci/media-types.js';
 import { parseTag } from '../../src/oci/reference.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { call, failsWith, openUpstream, serve } from './support.js';
@@ -68,18 +68,34 @@ describe('resolving a reference', () => {
 });
 
 describe('getting a manifest', () => {
-  it('computes the digest from the bytes, whatever the header says', async (t) => {
-    const lie = digestOf(Buffer.from('lie'));
+  for (const said of ['', 'sha256:x', digest]) {
+    it(`computes the digest from the bytes where the header says ${said === digest ? 'it' : `"${said}"`}`, async (t) => {
+      const server = await serve(t, (_, response) =>
+        response
+          .writeHead(200, { 'content-type': `${OCI_IMAGE}; charset=utf-8`, 'docker-content-digest': said })
+          .end(manifest),
+      );
+      const found = await openUpstream(t, server.url).manifest('a/b', latest, call());
+      assert.equal(found?.digest, digest);
+      assert.equal(found.mediaType, OCI_IMAGE);
+      assert.deepEqual(found.bytes, manifest);
+      assert.equal(found.public, false, 'private networks are open to this upstream');
+    });
+  }
+
+  it('by tag is checked against the digest that the header names, like one by digest', async (t) => {
+    const damaged = Buffer.from(manifest);
+    damaged[3]! ^= 1;
+    const server = await serve(t, (_, response) => response.writeHead(200, headers).end(damaged));
+    await assert.rejects(openUpstream(t, server.url).manifest('a/b', latest, call()), failsWith('UPSTREAM_INVALID'));
+  });
+
+  it('by tag may be signed, of schema 1, whose digest is said without the signatures', async (t) => {
+    const signed = Buffer.from(JSON.stringify({ schemaVersion: 1, fsLayers: [], signatures: [] }));
     const server = await serve(t, (_, response) =>
-      response
-        .writeHead(200, { 'content-type': `${OCI_IMAGE}; charset=utf-8`, 'docker-content-digest': lie })
-        .end(manifest),
+      response.writeHead(200, { 'content-type': DOCKER_SCHEMA1_SIGNED, 'docker-content-digest': digest }).end(signed),
     );
-    const found = await openUpstream(t, server.url).manifest('a/b', latest, call());
-    assert.equal(found?.digest, digest);
-    assert.equal(found.mediaType, OCI_IMAGE);
-    assert.deepEqual(found.bytes, manifest);
-    assert.equal(found.public, false, 'private networks are open to this upstream');
+    assert.equal((await openUpstream(t, server.url).manifest('a/b', latest, call()))?.digest, digestOf(signed));
   });
 
   it('verifies by the algorithm of the digest asked for', async (t) => {
