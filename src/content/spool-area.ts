@@ -230,7 +230,7 @@ export class SpoolArea {
     const strays = [];
     for (const name of await readdir(this.#options.dir)) {
       const path = join(this.#options.dir, name);
-      if (name.includes('.') || this.#isKnown(path)) continue;
+      if (name.includes('.')) continue;
       const found = await stat(path).catch(() => undefined);
       // Undefined for a file that has gone meanwhile.
       if (found && Date.now() - found.mtimeMs >= STRAY_AGE && !this.#isKnown(path)) {

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { FilesystemBlobStore } from '../../src/content/filesystem-blob-store.js';
 import { ReadBudget } from '../../src/content/read-budget.js';
+import { deferred } from '../../src/lib/async.js';
 import { digestHex, type Digest } from '../../src/oci/digest.js';
 import { blobStoreConformance } from '../conformance/blob-store.js';
 import { temporaryDirectory } from '../support/tmp.js';
@@ -205,8 +206,39 @@ describe('the blob store on the file system', () => {
     await store.publish(await area.verified(DIGEST, BLOB));
     await writeFile(join(dirname(path), 'README'), 'not ours');
     const found = [];
+    for await (const digests of store.digests()) found.push(...digests);
     for await (const { digest } of store.list()) found.push(digest);
-    assert.deepEqual(found, [DIGEST]);
+    assert.deepEqual(found, [DIGEST, DIGEST]);
+  });
+
+  it('makes its own directories durable when it is opened', async (t) => {
+    const root = await temporaryDirectory(t);
+    const disk = new FaultyDisk();
+    const synced: string[] = [];
+    disk.fail.sync = (path) => void synced.push(path);
+    await openStore(root, disk);
+    assert.deepEqual(synced, [join(root, 'blobs'), root]);
+  });
+
+  it('leaves no descriptor behind when a blob cannot be looked at', async (t) => {
+    const { area, store, disk } = await open(t);
+    await store.publish(await area.verified(DIGEST, BLOB));
+    disk.fail.stat = () => systemError('EIO');
+    disk.calls.length = 0;
+    await assert.rejects(store.open(DIGEST), { code: 'STORE_FAILED' });
+    assert.deepEqual(disk.calls, ['stat', 'close']);
+  });
+
+  it('waits for what is being published when it is closed', async (t) => {
+    const { area, store, disk, path } = await open(t);
+    const file = await area.verified(DIGEST, BLOB);
+    const gate = deferred<undefined>();
+    disk.gate = gate.promise;
+    const published = store.publish(file);
+    const closed = store.close().then(() => existsSync(path));
+    gate.resolve(undefined);
+    assert.equal(await closed, true);
+    await published;
   });
 
   it('says that a bad blob could not be set aside, and takes good bytes in its place', async (t) => {

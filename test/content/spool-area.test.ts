@@ -204,19 +204,34 @@ describe('a partial', () => {
     assert.deepEqual(await readdir(dir), []);
   });
 
+  it('is not found by a restart when it is shorter than it was', async (t) => {
+    const root = await temporaryDirectory(t);
+    const { dir } = await keepPartial(root, 100_003);
+    const [name] = (await readdir(dir)).filter((each) => !each.endsWith('.json'));
+    await truncate(join(dir, name!), 100_002);
+    assert.deepEqual((await openArea(root)).area.partials(), []);
+    assert.deepEqual(await readdir(dir), []);
+  });
+
   it('is dropped by age, or the oldest first when bytes are wanted', async (t) => {
     const clock = new ManualClock();
-    const { area, dir } = await openArea(t, { clock });
+    const root = await temporaryDirectory(t);
+    const before = await openArea(root, { clock });
     const keep = async (from: string) => {
-      const spool = await area.create({ upstream: from, digest: DIGEST, size: BLOB.length });
+      const spool = await before.area.create({ upstream: from, digest: DIGEST, size: BLOB.length });
       await spool.append(BLOB.subarray(0, 1000));
       await spool.keep();
       clock.jump(HOUR);
     };
     for (const from of ['a', 'b', 'c', 'd']) await keep(from);
+    // Found in the order of their random names.
+    const { area, dir } = await openArea(root, { clock });
     assert.equal(await area.dropPartials({ olderThan: 3.5 * HOUR }), 1000);
     assert.deepEqual(
-      area.partials().map((partial) => partial.upstream),
+      area
+        .partials()
+        .map((partial) => partial.upstream)
+        .sort(),
       ['b', 'c', 'd'],
     );
     assert.equal(await area.dropPartials({ bytes: 1001 }), 2000);

@@ -172,6 +172,22 @@ describe('a spool', () => {
     assert.deepEqual(Buffer.concat([head, await collect(slow)]), blob, 'it goes on although the file is removed');
   });
 
+  it('lets go of memory when it is over, and of its file when the last follower has left', async (t) => {
+    const disk = new FaultyDisk();
+    const { spool } = await openSpool(t, { fs: disk });
+    await appendAll(spool, BLOB);
+    const file = await spool.verify();
+    const slow = spool.follow(0, undefined, never());
+    const first = Buffer.from((await slow.next()).value!);
+    assert.equal(disk.calls.includes('read'), false, 'all of it is in memory');
+    await file.release();
+    assert.equal(disk.calls.includes('close'), false);
+    assert.deepEqual(Buffer.concat([first, await collect(slow)]), BLOB);
+    assert.equal(disk.calls.includes('read'), true, 'the rest came from the file');
+    await turn();
+    assert.equal(disk.calls.at(-1), 'close');
+  });
+
   it('cuts every follower at once with the cause of a discard', async (t) => {
     const { area, dir, spool } = await openSpool(t);
     const cause = new Error('the cause');

@@ -132,7 +132,11 @@ export class FaultyDisk implements FileSystem {
       datasync: () => through('datasync', () => file.datasync()),
       truncate: (length) => through('truncate', () => file.truncate(length)),
       stat: () => through('stat', () => file.stat()),
-      close: () => file.close(),
+      // Not through: what failed before must not keep a file open.
+      close: () => {
+        this.calls.push('close');
+        return file.close();
+      },
     };
   }
 }

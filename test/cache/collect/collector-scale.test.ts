@@ -1,6 +1,7 @@
 /** The collector where much is stored, where it is in the way of others, and where the index fails it. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { orphan } from '../../../src/cache/collect/leftovers.js';
 import { keys } from '../../../src/catalog/keys.js';
 import { isAppError } from '../../../src/lib/errors.js';
 import { collect } from '../../support/collect.js';
@@ -30,6 +31,25 @@ describe('a collection of more than goes in one step', () => {
     assert.equal((await cache.stored(names)).length, names.length);
   });
 
+  it('can be stopped in the middle of an eviction', { timeout: 120_000 }, async (context) => {
+    const cache = await Collected.open(context, many);
+    for (const { name } of many) await cache.pull(name, { tag: tag(name) });
+    await cache.clock.advance(1);
+    cache.policy.maxSize = 1;
+    const stop = new AbortController();
+    const remove = cache.store.delete.bind(cache.store);
+    context.mock.method(cache.store, 'delete', (each: Parameters<typeof remove>[0]) => {
+      stop.abort(new Error('enough'));
+      return remove(each);
+    });
+    await assert.rejects(async () => {
+      for await (const event of cache.collector.run({ dryRun: false }, stop.signal)) void event;
+    }, /enough/);
+    const tags = [];
+    for await (const each of cache.catalog.tags(repositoryOf())) tags.push(each);
+    assert.equal(tags.length, many.length - 64, 'the images of the batch in hand have gone');
+  });
+
   it('can be stopped in the middle of the sweep', { timeout: 120_000 }, async (context) => {
     const cache = await Collected.open(context, []);
     for (let at = 0; at < 2100; at++) await cache.layer(`lone ${at}`);
@@ -54,14 +74,21 @@ describe('a collection of more than goes in one step', () => {
 
 describe('a collection during a rebuild of the index', () => {
   it('deletes nothing and makes no room', async (context) => {
-    const cache = await Collected.open(context, []);
-    await cache.layer('lone');
+    const cache = await Collected.open(context, [{ name: 'a', children: [] }]);
+    await cache.pull('a');
     await cache.store.put(digest('without a record'), 10);
     await cache.clock.advance(GRACE);
     const finish = await cache.restartRebuilding();
-    await assert.rejects(cache.collect(), (error) => isAppError(error, 'REBUILDING'));
+    for (const dryRun of [true, false]) {
+      await assert.rejects(cache.collect({ dryRun }), (error) => isAppError(error, 'REBUILDING'));
+    }
+    const { catalog, store, spools, locks: digestLocks } = cache;
+    await assert.rejects(orphan({ catalog, store, spools, digestLocks }, digest('without a record'), false), (error) =>
+      isAppError(error, 'REBUILDING'),
+    );
     cache.free = 0;
     assert.equal(await cache.collector.makeRoom(50), false);
+    assert.ok(!cache.logs.some((line) => line.includes('no room could be made')), 'that is as it should be');
     assert.equal(cache.store.sizes.size, 2);
     finish();
     await cache.catalog.rebuilt();

@@ -49,6 +49,7 @@ describe('a garbage collection', () => {
     await cache.pull('index');
     await cache.clock.advance(RETENTION);
     cache.catalog.noteUse(repositoryOf(), digest('b'), cache.clock.now());
+    await cache.clock.advance(1);
     await cache.collect();
     assert.deepEqual(await cache.stored(ALL), ['a', 'b', 'index', 'base', 'a1', 'b1']);
     await cache.clock.advance(RETENTION);
@@ -118,9 +119,10 @@ describe('a garbage collection', () => {
   it('keeps an image whose use a crash forgot, and lets it age from then on', async (context) => {
     const cache = await open(context);
     await cache.manifest('c', repositoryOf(), 'tag', 'c');
+    await cache.collect({ dryRun: true });
     await cache.clock.advance(RETENTION);
     await cache.collect();
-    assert.deepEqual(await cache.stored(ALL), ['c']);
+    assert.deepEqual(await cache.stored(ALL), ['c'], 'a dry run notes nothing');
     await cache.clock.advance(RETENTION);
     await cache.collect();
     assert.deepEqual(await cache.stored(ALL), []);
@@ -130,6 +132,8 @@ describe('a garbage collection', () => {
     const cache = await open(context);
     await cache.pull('c');
     await cache.store.put(digest('lone'), 77);
+    assert.equal((await cache.collect({ dryRun: true })).report.leftoverFiles, 1);
+    assert.equal(cache.store.sizes.has(digest('lone')), true);
     const { leftoverFiles, leftoverBytes } = (await cache.collect()).report;
     assert.deepEqual([leftoverFiles, leftoverBytes], [1, 77]);
     assert.deepEqual([...cache.store.sizes.keys()].sort(), [digest('c'), digest('c1')].sort());
@@ -194,6 +198,24 @@ describe('eviction', () => {
     assert.deepEqual([last?.trigger, last?.images, last?.sweptBytes], ['room', 2, 400]);
   });
 
+  it('takes garbage first, and for room alone no image that has merely expired', async (context) => {
+    const cache = await open(context, { maxSize: 1000 });
+    await cache.pull('a');
+    for (let at = 0; at < 8; at++) await cache.layer(`garbage ${at}`);
+    cache.policy.maxSize = 10_000;
+    await cache.clock.advance(RETENTION);
+    cache.policy.maxSize = 1000;
+    await cache.clock.advance(1000);
+    assert.deepEqual(await cache.stored(ALL), ['a', 'base', 'a1']);
+    assert.equal((await cache.collector.state()).last?.trigger, 'room');
+  });
+
+  it('is no part of a requested collection below the high watermark either', async (context) => {
+    const cache = await open(context, { maxSize: 1000, highWatermark: 0.7, lowWatermark: 0.1 });
+    for (const name of ['a', 'b', 'c']) await cache.pull(name);
+    assert.deepEqual((await cache.collect()).images, []);
+  });
+
   it('does not begin below the high watermark', async (context) => {
     const cache = await open(context, { maxSize: 1000, highWatermark: 0.7, lowWatermark: 0.1 });
     for (const name of ['a', 'b', 'c']) await cache.pull(name);
@@ -216,7 +238,7 @@ describe('eviction', () => {
     await cache.clock.advance(1000);
     await cache.pull('c');
     await cache.clock.advance(1000);
-    cache.free = 100;
+    cache.free = 90;
     assert.equal(await cache.collector.makeRoom(40), true);
     assert.deepEqual(await cache.stored(ALL), ['a', 'c', 'base', 'a1', 'c1'], 'there was enough');
     assert.equal(await cache.collector.makeRoom(200), true);

@@ -8,7 +8,11 @@ import { keys } from '../../../src/catalog/keys.js';
 import { parseTag } from '../../../src/oci/reference.js';
 import { Collected, digest, repositoryOf, type TestImage } from '../support/collected.js';
 
-const IMAGES: readonly TestImage[] = ['a', 'b', 'c', 'd'].map((name) => ({ name, children: [] }));
+const IMAGES: readonly TestImage[] = [
+  ...['a', 'b', 'c', 'd'].map((name) => ({ name, children: [] })),
+  { name: 'parent', children: ['child'] },
+  { name: 'referrer', children: [], subject: 'parent' },
+];
 
 async function open(context: TestContext) {
   const cache = await Collected.open(context, IMAGES);
@@ -68,12 +72,38 @@ describe('an image that was chosen', () => {
   it('takes no tag with it that points elsewhere by then', async (context) => {
     const { cache, parts, retention } = await open(context);
     await cache.pull('a', { tag: 'latest' });
+    await cache.pull('a', { by: 'digest' });
+    await cache.clock.advance(1000);
     const victims = await named(cache.catalog, await retention.leastRecent(10, () => true));
     await cache.clock.advance(1000);
     await cache.pull('b', { tag: 'latest' });
-    await new StoredEraser(parts).dropRoots(victims);
+    assert.equal((await new StoredEraser(parts).dropRoots(victims)).length, 1);
     assert.equal((await cache.catalog.tag(repositoryOf(), parseTag('latest')))?.digest, digest('b'));
   });
+});
+
+describe('what something needs', () => {
+  for (const Eraser of [StoredEraser, ImaginedEraser]) {
+    it(`is not erased, and goes once nothing does: ${Eraser.name}`, async (context) => {
+      const { cache, parts, retention } = await open(context);
+      await cache.pull('parent');
+      await cache.pull('referrer', { by: 'digest' });
+      await cache.clock.advance(1000);
+      const all = ['parent', 'child', 'referrer'].map(digest);
+      const eraser = new Eraser(parts);
+      assert.deepEqual(await eraser.erase(all), [], 'by a root, a parent, a root');
+      const victims = await named(cache.catalog, await retention.leastRecent(10, () => true));
+      await eraser.dropRoots(victims.filter(({ root }) => root.digest === digest('referrer')));
+      assert.deepEqual(await eraser.erase(all), [], 'the last by its subject');
+      await eraser.dropRoots(victims.filter(({ root }) => root.digest === digest('parent')));
+      await cache.catalog.pin(repositoryOf(), digest('parent'));
+      assert.deepEqual(await eraser.erase(all), [], 'by a pin');
+      await cache.catalog.unpin(repositoryOf(), digest('parent'));
+      const gone: string[] = [];
+      for (const each of all) gone.push(...(await eraser.erase([each])).map((erased) => erased.digest));
+      assert.deepEqual(gone, all);
+    });
+  }
 });
 
 describe('what a job works on', () => {

@@ -1,0 +1,96 @@
+/** How room is made: from what, in which order, and with an index that takes no writes. */
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import { Room, withRoom } from '../../../src/cache/collect/room.js';
+import { StoredEraser } from '../../../src/cache/collect/stored-eraser.js';
+import { AppError, isAppError } from '../../../src/lib/errors.js';
+import { BLOB, FaultyDisk, openSpool } from '../../content/support.js';
+import { Collected, digest, type TestImage } from '../support/collected.js';
+
+const IMAGES: readonly TestImage[] = ['a', 'b', 'c'].map((name) => ({ name, children: [`${name} layer`] }));
+const NAMES = IMAGES.flatMap(({ name, children }) => [name, ...children]);
+
+async function open(context: TestContext) {
+  const cache = await Collected.open(context, IMAGES);
+  for (const { name } of IMAGES) {
+    await cache.pull(name);
+    await cache.clock.advance(1000);
+  }
+  await cache.catalog.flush();
+  const disk = new FaultyDisk();
+  const { area, spool } = await openSpool(context, { fs: disk });
+  const { catalog, store, locks: digestLocks, log } = cache;
+  const erases = { catalog, store, digestLocks, inUse: (each: ReturnType<typeof digest>) => cache.inUse.has(each) };
+  const signal = new AbortController().signal;
+  const eraser = new StoredEraser(erases);
+  const room = new Room({ ...erases, eraser, spools: area, minFree: 0, log, signal });
+  const fill = async () => {
+    cache.index.hasSpace = false;
+    cache.index.failNextWrite('full');
+    await assert.rejects(catalog.turn((tx) => Promise.resolve(tx.put('meta probe' as never, 1 as never))));
+  };
+  const files = () => NAMES.filter((name) => store.sizes.has(digest(name)));
+  return { cache, disk, area, spool, room, eraser, fill, files };
+}
+
+describe('room for a fill', () => {
+  it('comes from partials first, and only then from the least recently pulled images', async (context) => {
+    const { cache, disk, area, spool, room } = await open(context);
+    await spool.append(BLOB.subarray(0, 1000));
+    await spool.keep();
+    disk.freeBytes = 0;
+    assert.equal(await room.make(900), true);
+    assert.deepEqual(area.partials(), []);
+    assert.equal((await cache.stored(NAMES)).length, NAMES.length);
+    assert.equal(await room.make(150), true);
+    assert.deepEqual(await cache.stored(NAMES), ['b', 'b layer', 'c', 'c layer']);
+  });
+
+  it('is not made where something else is wrong than a full disk', async (context) => {
+    const { disk, room, eraser } = await open(context);
+    disk.freeBytes = 0;
+    context.mock.method(eraser, 'dropRoots', () => Promise.reject(new Error('the index is gone')));
+    await assert.rejects(room.make(100), /the index is gone/);
+    const full = () => Promise.reject(new AppError('STORE_FULL', 'no space'));
+    await assert.rejects(
+      withRoom(() => Promise.resolve(false), 1, full),
+      (error) => isAppError(error, 'STORE_FULL'),
+    );
+  });
+
+  it('goes on ahead of the index when that becomes full meanwhile, and counts what lost its record', async (context) => {
+    const { cache, disk, room, eraser, fill, files } = await open(context);
+    await cache.catalog.forgetBlob(digest('a layer'));
+    await cache.store.delete(digest('a layer'));
+    disk.freeBytes = 0;
+    context.mock.method(eraser, 'dropRoots', async () => {
+      await fill();
+      throw new AppError('STORE_FULL', 'the index is full');
+    });
+    assert.equal(await room.make(90), true);
+    assert.deepEqual(files(), ['b', 'b layer', 'c', 'c layer']);
+    assert.equal(await room.make(150), true);
+    assert.deepEqual(files(), ['c', 'c layer'], 'one that went ahead already is not counted again');
+  });
+});
+
+describe('what was unlinked ahead of its record', () => {
+  it('keeps its record when its bytes have come back', async (context) => {
+    const { cache, disk, room, fill, files } = await open(context);
+    disk.freeBytes = 0;
+    await fill();
+    assert.equal(await room.make(350), true);
+    assert.deepEqual(files(), ['c', 'c layer']);
+    cache.index.hasSpace = true;
+    await cache.clock.advance(10_000);
+    assert.equal(cache.catalog.health, 'ready');
+    // Two of them are needed again: one was fetched by now, the other not yet.
+    for (const name of ['a', 'a layer', 'b']) cache.inUse.add(digest(name));
+    await cache.store.put(digest('a'), 100);
+    await room.tend();
+    assert.ok(await cache.catalog.blob(digest('a')));
+    for (const name of ['a layer', 'b', 'b layer'])
+      assert.equal(await cache.catalog.blob(digest(name)), undefined, name);
+    await room.tend();
+  });
+});
