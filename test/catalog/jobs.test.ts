@@ -32,6 +32,20 @@ describe('Jobs', () => {
     assert.equal(await jobs.get('j2'), undefined);
   });
 
+  it('lists the newest first, and those of one moment in the order of their names', async (t) => {
+    const { catalog } = await memoryCatalog(t);
+    const jobs = new Jobs(catalog);
+    for (const [id, at] of [
+      ['a', 1],
+      ['c', 2],
+      ['b', 2],
+      ['d', 1],
+    ] as const)
+      await jobs.create(job(id, at), () => false);
+    const ids = (await jobs.list()).map(({ id }) => id);
+    assert.deepEqual(ids, ['c', 'b', 'd', 'a']);
+  });
+
   it('takes no more than a hundred that have not ended', async (t) => {
     const { catalog } = await memoryCatalog(t);
     const jobs = new Jobs(catalog);
@@ -47,6 +61,8 @@ describe('Jobs', () => {
     const jobs = new Jobs(catalog);
     const image = { reference: 'a:1', platforms: [], state: 'succeeded', blobs: 0, bytesTotal: 0 } as const;
     const record = { ...image, bytesFetched: 0, bytesReused: 0 };
+    // Whose end nobody wrote down went first of all.
+    for (const id of ['x', 'y']) await jobs.create({ ...job(id, 500), state: 'failed' }, () => false);
     for (let n = 0; n <= 200; n++) {
       const each = { ...job(`j${n}`, n, 'succeeded'), ...(n === 0 && { requestId: 'first' }) };
       await jobs.create(each, () => false);
