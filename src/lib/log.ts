@@ -5,6 +5,9 @@
 import pino from 'pino';
 import { AppError, systemCode } from './errors.js';
 
+/** Bytes of the log that wait to be written; what comes on top is lost. */
+const MOST_UNWRITTEN = 16 * 1024 * 1024;
+
 type Write = (fields: object, message: string) => void;
 
 export interface Logger {
@@ -64,13 +67,18 @@ export function createLog(options: LogOptions, destination?: { write(line: strin
     };
   }
   // Written without blocking: a slow reader of the log must not stall every pull.
-  const stdout = pino.destination({ dest: 1, sync: false });
-  return { logger: pino(settings, stdout), flush: () => flush(stdout) };
+  const stdout = pino.destination({ dest: 1, sync: false, maxLength: MOST_UNWRITTEN });
+  // Where the log lies on a disk that is full, its lines wait for room or are lost; the pulls go on.
+  let failing = false;
+  stdout.on('error', () => (failing = true)).on('write', () => (failing = false));
+  return { logger: pino(settings, stdout), flush: () => flush(stdout, failing) };
 }
 
-function flush(stream: { flushSync(): void }): void {
+function flush(stream: { flushSync(): void; destroy(): void }, failing: boolean): void {
   try {
-    stream.flushSync();
+    // It tries until it succeeds, which would keep the process from ending.
+    if (failing) stream.destroy();
+    else stream.flushSync();
   } catch {
     // The stream never became ready or its reader is gone: there is nobody left to tell.
   }

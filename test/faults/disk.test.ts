@@ -1,10 +1,13 @@
 /** Disks that fill up, run out of inodes, or are slow: clients get their images, nothing corrupt stays, it recovers. */
 import assert from 'node:assert/strict';
-import { rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { statusOf, stopPrograms } from '../e2e/support/processes.js';
+import { invokeCistern } from '../e2e/support/cistern.js';
+import { freePort, statusOf, stopPrograms, until } from '../e2e/support/processes.js';
 import { eventually } from '../support/eventually.js';
+import { get } from '../support/http.js';
+import { makeImage } from '../support/images.js';
 import { temporaryDirectory } from '../support/tmp.js';
 import { mountTmpfs, withoutRoot } from './lab/disk.js';
 import { seed } from './lab/random.js';
@@ -71,6 +74,28 @@ describe(`a disk (seed ${seed})`, { skip: withoutRoot }, () => {
   );
 });
 
+describe('a disk that is full of the log itself', () => {
+  it(
+    'costs lines of the log, and neither pulls nor an orderly end',
+    scoped(async (t) => {
+      const world = await World.create(t, { seed, images: 1 });
+      const port = await freePort();
+      const upstream = { name: 'up.test', url: world.registry.url, default: true, allowNetworks: ['127.0.0.0/8'] };
+      const under = ['sh', '-c', 'exec "$0" "$@" >/dev/full'];
+      const { program } = await invokeCistern({ dir: world.dir, port, upstreams: [upstream], under });
+      const url = `http://127.0.0.1:${port}/v2/`;
+      await until(async () => (await statusOf(url)) === 200, 'it serves', program);
+      const [{ repository, images } = assert.fail('no image')] = world.library.shelf;
+      for (const { digest } of images[0]!.blobs) {
+        const answer = await get(`${url}${repository}/blobs/${digest}`);
+        assert.ok(answer.status === 200 && answer.complete);
+        world.oracle.judge(digest, answer);
+      }
+      assert.equal((await program.stop()).code, 0);
+    }),
+  );
+});
+
 describe('a disk that takes a quarter of a second for each sync', { skip: withoutStrace }, () => {
   it(
     'lets the daemon answer whether it is alive meanwhile, and hand images out',
@@ -93,3 +118,35 @@ describe('a disk that takes a quarter of a second for each sync', { skip: withou
     }),
   );
 });
+
+describe('a disk that is slower than upstream', { skip: withoutStrace }, () => {
+  it(
+    'does not fill the memory with what it has not taken yet',
+    scoped(async (t) => {
+      const world = await World.create(t, { seed, images: 1 });
+      const image = makeImage({ seed: 'large', layers: [192 * MiB] });
+      world.registry.push('team/large', image, 'v1');
+      const { digest } = image.layers[0]!;
+      const trace = join(world.dir, 'trace');
+      const does = { delayMs: 20 };
+      await world.start(under({ syscalls: ['pwrite64', 'pwritev'], nth: 1, forGood: true, does }, trace));
+      const before = await peakMemory(world);
+      const url = `${world.daemon.url}/v2/team/large/blobs/${digest}`;
+      const answers = await Promise.all([1, 2, 3].map(() => get(url, { timeout: 120_000 })));
+      for (const answer of answers) {
+        assert.ok(answer.status === 200 && answer.complete && answer.body.equals(image.layers[0]!.bytes));
+      }
+      const grown = (await peakMemory(world)) - before;
+      assert.ok(injections(trace, does) > 100, 'the disk was slow');
+      t.diagnostic(`${Math.round(grown / MiB)} MiB more at its peak`);
+      assert.ok(grown < 128 * MiB, `it grew by ${grown} bytes`);
+      await world.stop();
+    }),
+  );
+});
+
+/** Bytes that the daemon ever had in memory at once. */
+async function peakMemory(world: World): Promise<number> {
+  const status = await readFile(`/proc/${world.daemon.pid}/status`, 'utf8');
+  return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
+}
