@@ -43,7 +43,7 @@ describe('a collection of more than goes in one step', () => {
       return remove(each);
     });
     await assert.rejects(async () => {
-      for await (const event of cache.collector.run({ dryRun: false }, stop.signal)) void event;
+      await collect(cache.collector.run({ dryRun: false }, stop.signal));
     }, /enough/);
     const tags = [];
     for await (const each of cache.catalog.tags(repositoryOf())) tags.push(each);

@@ -27,7 +27,11 @@ async function open(context: TestContext) {
   const fill = async () => {
     cache.index.hasSpace = false;
     cache.index.failNextWrite('full');
-    await assert.rejects(catalog.turn((tx) => Promise.resolve(tx.put('meta probe' as never, 1 as never))));
+    await assert.rejects(
+      catalog.turn((tx) => {
+        tx.put('meta probe', 1);
+      }),
+    );
   };
   const files = () => NAMES.filter((name) => store.sizes.has(digest(name)));
   return { cache, disk, area, spool, room, eraser, fill, files };
