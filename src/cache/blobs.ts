@@ -45,6 +45,11 @@ export class Blobs {
     this.#past = new PastStore(parts.clock);
   }
 
+  /** Streams under way that go past the store. */
+  get passing(): number {
+    return this.#past.passing;
+  }
+
   /** Throws BLOB_UNKNOWN, DENIED, RANGE_INVALID, or what upstream's failure was. */
   async get(
     entry: UpstreamEntry,

@@ -53,6 +53,18 @@ export interface FlightParts {
 
 export type Follower = 'live' | 'prefetch';
 
+/** A flight as it is at a moment. */
+export interface FlightState {
+  readonly repository: Repository;
+  readonly digest: Digest;
+  /** Bytes. */
+  readonly received: number;
+  /** Undefined until upstream has said. */
+  readonly size: number | undefined;
+  /** How many wait for it. */
+  readonly followers: Readonly<Record<Follower, number>>;
+}
+
 export class Flight {
   readonly digest: Digest;
   readonly repository: Repository;
@@ -97,6 +109,11 @@ export class Flight {
   /** Bytes received so far. */
   get received(): number {
     return this.#spool?.received ?? 0;
+  }
+
+  get state(): FlightState {
+    const { repository, digest, received } = this;
+    return { repository, digest, received, size: this.#spool?.size, followers: { ...this.#followers } };
   }
 
   get followed(): boolean {
@@ -322,6 +339,11 @@ export class Flights {
 
   get size(): number {
     return this.#flights.size;
+  }
+
+  /** The oldest first. */
+  states(): readonly FlightState[] {
+    return [...this.#flights.values()].map((flight) => flight.state);
   }
 
   find(upstream: string, digest: Digest): Flight | undefined {

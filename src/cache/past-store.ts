@@ -28,6 +28,11 @@ export class PastStore {
     this.#clock = clock;
   }
 
+  /** Streams under way. */
+  get passing(): number {
+    return this.#passing;
+  }
+
   /** The range straight from upstream, as it was asked for; its bytes are the client's to verify. */
   async range(
     entry: UpstreamEntry,

@@ -76,6 +76,11 @@ export class PullThrough {
     this.#manifests = new Manifests({ ...shared, access, small, whole });
   }
 
+  /** Streams under way that go past the store. */
+  get passing(): number {
+    return this.#blobs.passing;
+  }
+
   /** Takes effect for the next request; those under way finish with the upstreams they began with. */
   replaceUpstreams(upstreams: ReadonlyMap<string, UpstreamEntry>): void {
     this.#upstreams = this.#counted(upstreams);

@@ -19,7 +19,7 @@
  *   jobimage <id> <number>                     JobImageRecord   an image of it, and how far it is
  *   jobblobs <id> <number>                     JobBlobRecord[]  what that image consists of
  *   jobrequest <request id>                    string           the job that this request made
- *   meta <name>                                epoch, rebuilding, running time, stored total, last collection,
+ *   meta <name>                                epoch, rebuilding, running time, stored total, last collection and scrub,
  *                                                              how far the scrub is
  *
  * New kinds of record take a new first word. The type of a key says what its value is.
@@ -41,6 +41,7 @@ import type {
   PinRecord,
   RebuildRecord,
   RootRecord,
+  ScrubReport,
   StoredTotal,
   TagRecord,
   UseRecord,
@@ -89,6 +90,7 @@ export const keys = {
   runningTime: 'meta ran' as Key<number>,
   stored: 'meta stored' as Key<StoredTotal>,
   collection: 'meta collection' as Key<CollectionReport>,
+  scrub: 'meta scrub' as Key<ScrubReport>,
   scrubbed: 'meta scrubbed' as Key<Digest>,
 };
 

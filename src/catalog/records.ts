@@ -107,6 +107,15 @@ export interface CollectionReport extends CollectionCounts {
   readonly images: number;
 }
 
+/** What the last scheduled scrub found. */
+export interface ScrubReport {
+  readonly startedAt: number;
+  readonly durationMs: number;
+  readonly checked: number;
+  readonly bytes: number;
+  readonly corrupt: number;
+}
+
 export interface PinRecord {
   readonly at: number;
 }

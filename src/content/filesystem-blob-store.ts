@@ -40,6 +40,9 @@ export class FilesystemBlobStore implements BlobStore {
   readonly #shards = new Map<string, Promise<void>>();
   readonly #publishing = new Set<Promise<void>>();
 
+  /** Blobs set aside since the start. */
+  quarantined = 0;
+
   private constructor(options: FilesystemBlobStoreOptions) {
     this.#dir = options.dir;
     this.#quarantineDir = options.quarantineDir;
@@ -94,6 +97,7 @@ export class FilesystemBlobStore implements BlobStore {
       if (systemCode(error) !== 'ENOENT') this.#log.warn({ digest, err: error }, 'a bad blob could not be set aside');
       return false;
     }
+    this.quarantined++;
     this.#log.warn({ digest, path: aside }, 'a bad blob was set aside');
     return true;
   }

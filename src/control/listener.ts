@@ -12,7 +12,7 @@ import type { Clock } from '../lib/clock.js';
 import { AppError, systemCode } from '../lib/errors.js';
 import type { FollowedFiles } from '../lib/followed-files.js';
 import type { Logger } from '../lib/log.js';
-import { followTls, type TlsMaterial, type TlsPaths } from '../lib/tls-files.js';
+import { endOf, followTls, type TlsMaterial, type TlsPaths } from '../lib/tls-files.js';
 
 export type ListenAddress = { readonly host: string; readonly port: number } | { readonly path: string };
 
@@ -92,6 +92,11 @@ export class Listener {
   get port(): { readonly address: string; readonly port: number } | undefined {
     const address = this.#server.address();
     return address === null || typeof address === 'string' ? undefined : address;
+  }
+
+  /** When the certificate ends, in milliseconds since the epoch; undefined without TLS. */
+  get certificateUntil(): number | undefined {
+    return this.#files && endOf(this.#files.value);
   }
 
   /** Looks at the certificate's files now. */

@@ -121,6 +121,11 @@ export class ControlServer {
     return this.#listener.port;
   }
 
+  /** When the certificate ends, in milliseconds since the epoch; undefined without TLS. */
+  get certificateUntil(): number | undefined {
+    return this.#listener.certificateUntil;
+  }
+
   /** Looks at the certificate's files now. */
   reread(): Promise<void> {
     return this.#listener.reread();

@@ -1,4 +1,5 @@
 /** The certificate of a listener and, where clients have to show one too, the authority that signs theirs. */
+import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 import type { Clock } from './clock.js';
@@ -26,6 +27,9 @@ export function followTls(tls: TlsPaths, clock: Clock, log: Logger): Promise<Fol
   const paths = [certFile, keyFile, ...(clientCaFile === undefined ? [] : [clientCaFile])];
   return FollowedFiles.open({ paths, read: () => readTls(tls), clock, log });
 }
+
+/** When the certificate ends, in milliseconds since the epoch. */
+export const endOf = ({ cert }: TlsMaterial): number => Date.parse(new X509Certificate(cert).validTo);
 
 async function readTls({ certFile, keyFile, clientCaFile }: TlsPaths): Promise<TlsMaterial> {
   const [cert, key] = [await readFile(certFile), await readFile(keyFile)];

@@ -37,6 +37,7 @@ export class ClientAuth {
   readonly #turns = new KeyedMutex();
   readonly #running = new SingleFlight<boolean>();
   readonly #checks = new PasswordChecks();
+  #failed = 0;
 
   private constructor(files: FollowedFiles<Users>, clock: Clock) {
     this.#files = files;
@@ -48,6 +49,11 @@ export class ClientAuth {
   static async open(htpasswdFile: string, clock: Clock, log: Logger): Promise<ClientAuth> {
     const read = async () => parseHtpasswd(await readFile(htpasswdFile, 'utf8'), htpasswdFile);
     return new ClientAuth(await FollowedFiles.open({ paths: [htpasswdFile], read, clock, log }), clock);
+  }
+
+  /** Logins with a wrong user or password, since the start. */
+  get failedLogins(): number {
+    return this.#failed;
   }
 
   /** Looks at the file now. */
@@ -77,6 +83,7 @@ export class ClientAuth {
         this.#failures.delete(`${from} ${user}`);
         return user;
       }
+      this.#failed++;
       for (const whose of [`${from} ${user}`, from]) this.#countFailure(whose);
       throw new AppError('UNAUTHORIZED', 'wrong user or password');
     });

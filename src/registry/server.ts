@@ -13,10 +13,10 @@ import type { PullThrough } from '../cache/pull-through.js';
 import type { Recollection } from '../cache/recollection.js';
 import type { AnsweredPull } from '../cache/statistics/statistics.js';
 import type { Clock } from '../lib/clock.js';
-import { AppError, ERRORS, systemCode, toAppError } from '../lib/errors.js';
+import { AppError, ERRORS, systemCode, toAppError, type ErrorCode } from '../lib/errors.js';
 import type { FollowedFiles } from '../lib/followed-files.js';
 import type { Logger } from '../lib/log.js';
-import { followTls, type TlsMaterial, type TlsPaths } from '../lib/tls-files.js';
+import { endOf, followTls, type TlsMaterial, type TlsPaths } from '../lib/tls-files.js';
 import { RequestSpan } from '../lib/tracing.js';
 import { AccessLog, type Entry } from './access-log.js';
 import { blob } from './blobs.js';
@@ -85,6 +85,8 @@ export class RegistryServer {
   /** They end with the answer that is under way. */
   readonly #closing = new WeakSet<Socket>();
   readonly #run = randomBytes(4).toString('hex');
+  /** Requests that ended in an error, since the start. */
+  readonly errors = new Map<ErrorCode, number>();
   #names: UpstreamNames;
   #requests = 0;
 
@@ -147,6 +149,11 @@ export class RegistryServer {
     const address = this.#server.address();
     if (address === null || typeof address === 'string') throw new AppError('INTERNAL', 'the registry does not listen');
     return address;
+  }
+
+  /** When the certificate ends, in milliseconds since the epoch; undefined without TLS. */
+  get certificateUntil(): number | undefined {
+    return this.#tls && endOf(this.#tls.value);
   }
 
   replaceNames(names: UpstreamNames): void {
@@ -213,7 +220,9 @@ export class RegistryServer {
       await this.#write(response, reply, entry.sent);
     } catch (error) {
       entry.error = toAppError(error);
-      if (entry.error.code === 'INTERNAL') this.#log.error({ id: entry.id, err: error }, 'request failed');
+      const { code } = entry.error;
+      this.errors.set(code, (this.errors.get(code) ?? 0) + 1);
+      if (code === 'INTERNAL') this.#log.error({ id: entry.id, err: error }, 'request failed');
       this.#writeError(request, response, entry.error, entry.sent);
     }
   }

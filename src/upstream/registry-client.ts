@@ -11,7 +11,8 @@ import type { Breaker } from './breaker.js';
 import { HeldBack, kindOf } from './held-back.js';
 import { rateLimitOf, type RateLimit } from './rate-limit.js';
 import { readAll, type SmallAnswer, type SmallRequest } from './small-answer.js';
-import type { HttpRequest, HttpResponse, Lane, Transport } from './transport.js';
+import type { Lane } from './request-tally.js';
+import type { HttpRequest, HttpResponse, Transport } from './transport.js';
 
 export interface RegistryRequest {
   readonly method: 'GET' | 'HEAD';

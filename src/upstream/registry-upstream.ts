@@ -22,6 +22,7 @@ import { referrersFrom } from './listings.js';
 import { honoursRange, probe, type Bodies, type Probe, type WatchedUpstream } from './probe.js';
 import { ProxyChoice, type Environment } from './proxy.js';
 import { RegistryClient } from './registry-client.js';
+import { RequestTally } from './request-tally.js';
 import { withRetries } from './retries.js';
 import { Slots } from './slots.js';
 import { readAll, type SmallRequest } from './small-answer.js';
@@ -79,6 +80,7 @@ interface Parts {
   readonly authenticator: Authenticator;
   readonly transport: Transport;
   readonly breaker: Breaker;
+  readonly tally: RequestTally;
   /** Whether bytes come from public addresses without anything that proves who we are. */
   readonly public: boolean;
 }
@@ -114,14 +116,16 @@ export class RegistryUpstream implements Upstream, WatchedUpstream {
     const url = parseUrl(options);
     const guard = new AddressGuard(options);
     const proxies = new ProxyChoice(options.proxy, options.env);
-    const transport = Transport.open({ ...options, upstream: name, hostname: url.hostname, tls, proxies, guard });
+    const tally = new RequestTally();
+    const hostname = url.hostname;
+    const transport = Transport.open({ ...options, upstream: name, hostname, tls, proxies, guard, tally });
     const breaker = new Breaker({ upstream: name, log, openFor: options.breakerOpenFor });
     const client = new RegistryClient({ upstream: name, url, transport, breaker, clock });
     const ask = (request: SmallRequest) => client.ask(request);
     const credentials = openCredentials(options.auth, { upstream: name, url, env: options.env ?? {}, ask, clock, log });
     const authenticator = new Authenticator({ upstream: name, url, realms, credentials, ask, clock, log });
     const isPublic = !credentials && tls.certFile === undefined && guard.publicOnly && !proxies.any;
-    return new RegistryUpstream(options, url, { client, authenticator, transport, breaker, public: isPublic });
+    return new RegistryUpstream(options, url, { client, authenticator, transport, breaker, tally, public: isPublic });
   }
 
   get url(): string {
@@ -137,6 +141,10 @@ export class RegistryUpstream implements Upstream, WatchedUpstream {
     const { breaker, client, authenticator } = this.#parts;
     const { rateLimit, heldBackUntil } = client;
     return { breaker: breaker.state, rateLimit, heldBackUntil, credential: authenticator.credential };
+  }
+
+  get requests(): RequestTally {
+    return this.#parts.tally;
   }
 
   bodies(): Bodies {

@@ -10,13 +10,11 @@ import { LRUCache } from 'lru-cache';
 import { Agent, buildConnector, Pool, ProxyAgent, type Dispatcher } from 'undici';
 import { abortable } from '../lib/async.js';
 import type { Clock } from '../lib/clock.js';
-import { AppError, systemCode } from '../lib/errors.js';
+import { AppError, isAppError, systemCode } from '../lib/errors.js';
 import { portOf, type AddressGuard } from './address-guard.js';
 import { readSteadily } from './pace.js';
 import type { ProxyChoice } from './proxy.js';
-
-/** Bodies and everything else never share a connection, so no manifest waits behind a layer. */
-export type Lane = 'metadata' | 'body';
+import type { Lane, RequestTally } from './request-tally.js';
 
 export interface HttpRequest {
   readonly method: 'GET' | 'HEAD' | 'POST';
@@ -62,6 +60,7 @@ export interface TransportOptions {
   readonly connectTimeout: number;
   /** Milliseconds to the response headers, and between two pieces of a body. */
   readonly responseTimeout: number;
+  readonly tally: RequestTally;
   readonly clock: Clock;
 }
 
@@ -114,22 +113,30 @@ export class Transport {
   async send(request: HttpRequest): Promise<HttpResponse> {
     request.signal.throwIfAborted();
     if (this.#closed) throw new AppError('DRAINING', 'Cistern is stopping');
-    this.#options.guard.checkLiteral(request.url);
     try {
-      return await this.#attempt(request, false);
+      this.#options.guard.checkLiteral(request.url);
+      return await this.#timed(request, false);
     } catch (error) {
-      if (request.signal.aborted || !RESET.has(systemCode(error) ?? '')) throw this.#explain(error, request);
+      if (request.signal.aborted || !RESET.has(systemCode(error) ?? '')) throw this.#failed(error, request);
     }
     try {
-      return await this.#attempt(request, true);
+      return await this.#timed(request, true);
     } catch (error) {
-      throw this.#explain(error, request);
+      throw this.#failed(error, request);
     }
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.all([...this.#dispatchers.values()].map((dispatcher) => dispatcher.destroy()));
+  }
+
+  async #timed(request: HttpRequest, fresh: boolean): Promise<HttpResponse> {
+    const { clock, tally } = this.#options;
+    const began = clock.monotonic();
+    const response = await this.#attempt(request, fresh);
+    tally.answered(request.lane, response.status, clock.monotonic() - began);
+    return response;
   }
 
   async #attempt(request: HttpRequest, fresh: boolean): Promise<HttpResponse> {
@@ -196,7 +203,7 @@ export class Transport {
         silence: responseTimeout,
         clock,
         onStall: () => destroy(new AppError('UPSTREAM_TIMEOUT', `${who} stopped sending`)),
-        explain: (error) => this.#explain(error, request),
+        explain: (error) => this.#failed(error, request),
       }),
       discard: () => void body.dump({ limit: DRAINABLE, signal: request.signal }).catch(() => undefined),
       destroy,
@@ -249,6 +256,13 @@ export class Transport {
       // A proxy that takes the connection and then says nothing.
       clientFactory: (origin, options) => new Pool(origin, { ...options, headersTimeout: connectTimeout }),
     });
+  }
+
+  /** Counts it, unless it is our own doing. */
+  #failed(error: unknown, request: HttpRequest): unknown {
+    const why = this.#explain(error, request);
+    if (!request.signal.aborted && isAppError(why) && why.code !== 'CANCELLED') this.#options.tally.failed(why.code);
+    return why;
   }
 
   #explain(error: unknown, { url, signal }: HttpRequest): unknown {

@@ -247,6 +247,7 @@ describe('the blob store on the file system', () => {
     await rm(join(root, 'quarantine'), { recursive: true });
     await writeFile(join(root, 'quarantine'), '');
     assert.equal(await store.quarantine(DIGEST), false);
+    assert.equal(store.quarantined, 0);
     await store.publish(await area.verified(DIGEST, BLOB));
     assert.deepEqual(await collect((await store.open(DIGEST))!), BLOB);
   });
@@ -256,5 +257,6 @@ describe('the blob store on the file system', () => {
     await store.publish(await area.verified(DIGEST, BLOB));
     await store.quarantine(DIGEST);
     assert.deepEqual(await readFile(join(root, 'quarantine', `sha256-${digestHex(DIGEST)}`)), BLOB);
+    assert.equal(store.quarantined, 1);
   });
 });

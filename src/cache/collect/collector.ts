@@ -58,6 +58,7 @@ export class GarbageCollector implements Collector {
   #running: CollectorState['running'];
   #looking = false;
   #restUntil = 0;
+  #failures = 0;
 
   private constructor(parts: CollectorParts) {
     const { minFree } = parts.policy;
@@ -84,6 +85,11 @@ export class GarbageCollector implements Collector {
   async state(): Promise<CollectorState> {
     const last = await this.#parts.catalog.records.get(keys.collection);
     return { running: this.#running, last, nextAt: this.#parts.nextAt() };
+  }
+
+  /** Collections that stopped early, since the start. */
+  get failures(): number {
+    return this.#failures;
   }
 
   /** Sees to it that `bytes` more can be written. False when not enough may go. Never throws. */
@@ -147,6 +153,7 @@ export class GarbageCollector implements Collector {
       const run = new CollectionRun({ ...this.#parts, retention, eraser, trigger, dryRun, signal, tell });
       log.info({ ...(await run.run()) }, dryRun ? 'garbage collection imagined' : 'garbage collected');
     } catch (error) {
+      if (!dryRun && !signal.aborted) this.#failures++;
       log.warn({ trigger, dryRun, err: error }, 'garbage collection stopped');
       throw error;
     } finally {

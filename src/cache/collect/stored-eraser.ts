@@ -31,6 +31,8 @@ const UNLINKS_AT_ONCE = 2;
 
 /** Throws REBUILDING while the index does not know everything yet, and what the index and the store throw. */
 export class StoredEraser implements Eraser {
+  /** Since the start: by collections, to make room, and on request. */
+  readonly erased = { blobs: 0, bytes: 0 };
   readonly #parts: EraserParts;
   /** Only one batch holds locks at a time: two could wait for each other. */
   readonly #batches = new Mutex();
@@ -91,6 +93,11 @@ export class StoredEraser implements Eraser {
           );
         });
         await Promise.all(erased.map(({ digest }) => this.#unlinks.run(() => store.delete(digest))));
+        for (const { size } of erased) {
+          if (size === undefined) continue;
+          this.erased.blobs++;
+          this.erased.bytes += size;
+        }
         return erased;
       }),
     );

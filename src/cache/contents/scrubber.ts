@@ -70,12 +70,20 @@ export class Scrubber {
 
   /** The scheduled scrub: all that is stored. What it found is in the log. Throws what ended it early. */
   async scrub(rate: number, signal: AbortSignal): Promise<void> {
-    const { log } = this.#parts;
+    const { catalog, clock, log } = this.#parts;
+    const startedAt = clock.now();
     let corrupt = 0;
     const target = { ...(await this.everything()), digests: this.#round() };
     for await (const event of this.verify(target, rate, signal)) {
       if (event.kind === 'corrupt') corrupt++;
-      if (event.kind === 'done') log.info({ ...event.counts, corrupt, durationMs: event.durationMs }, 'scrubbed');
+      if (event.kind !== 'done') continue;
+      const report = { startedAt, durationMs: event.durationMs, ...event.counts, corrupt };
+      log.info(report, 'scrubbed');
+      await note(
+        log,
+        'the report of a scrub',
+        catalog.turn((tx) => tx.put(keys.scrub, report)),
+      );
     }
   }
 

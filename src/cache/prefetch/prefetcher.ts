@@ -63,6 +63,8 @@ export class Prefetcher implements Prefetches {
   readonly #closing = new AbortController();
   #stopTicking: (() => void) | undefined;
   #ticks = 0;
+  /** Of the jobs that are no longer in `#runs`, since the start. */
+  readonly #ended = new Map<JobState, number>();
 
   private constructor(parts: PrefetcherParts) {
     const { concurrency, clock, lookAgain, host = hostPlatform() } = parts;
@@ -157,6 +159,13 @@ export class Prefetcher implements Prefetches {
     return false;
   }
 
+  /** Jobs that have not ended, and those that have since the start. */
+  get tally(): ReadonlyMap<JobState, number> {
+    const tally = new Map(this.#ended);
+    for (const { record } of this.#runs.values()) tally.set(record.state, (tally.get(record.state) ?? 0) + 1);
+    return tally;
+  }
+
   /** Stops what runs and saves it, to go on with the next start. */
   async close(): Promise<void> {
     this.#closing.abort(new AppError('DRAINING', 'Cistern is stopping'));
@@ -203,13 +212,18 @@ export class Prefetcher implements Prefetches {
     const saves = ++this.#ticks % SAVE_EVERY_TICKS === 0;
     for (const run of this.#runs.values()) {
       if (!run.hasEnded) run.tick();
-      else if (run.isSaved) this.#runs.delete(run.id);
+      else if (run.isSaved) this.#forget(run);
       // What could not be saved is tried again until it can.
       if (saves && !run.isSaved) run.save().catch(() => undefined);
     }
     if (this.#runs.size > 0) return;
     this.#stopTicking?.();
     this.#stopTicking = undefined;
+  }
+
+  #forget({ id, record: { state } }: PrefetchRun): void {
+    this.#runs.delete(id);
+    this.#ended.set(state, (this.#ended.get(state) ?? 0) + 1);
   }
 
   async #listed(record: JobRecord): Promise<PrefetchJob> {

@@ -71,6 +71,16 @@ export interface AnsweredPull {
   readonly bytes: number;
 }
 
+/** What this process counted of an upstream. */
+export interface SinceStart extends Tally {
+  /** `bytesServed` by outcome. */
+  readonly served: Readonly<Record<Kind, Readonly<Record<Outcome, number>>>>;
+}
+
+interface Total extends Counting {
+  readonly served: Record<Kind, Record<Outcome, number>>;
+}
+
 /** One repository in one hour. */
 interface Row {
   readonly key: Key<HourRecord>;
@@ -79,7 +89,7 @@ interface Row {
   /** Counted by this process. */
   readonly counted: Counting;
   /** Of its upstream, since the start. */
-  readonly total: Counting;
+  readonly total: Total;
   /** What the index said before this process wrote the row; undefined until that was read. */
   base: Tally | undefined;
   changes: number;
@@ -113,19 +123,23 @@ export interface LedgerParts {
 export class StatisticsLedger implements Statistics, UpstreamCount {
   readonly #parts: LedgerParts;
   readonly #rows = new Map<string, Row>();
-  readonly #totals = new Map<string, Counting>();
+  readonly #totals = new Map<string, Total>();
   /** Held by whatever needs the written rows to stay as they are. */
   readonly #writing = new Mutex();
   readonly #stop: () => void;
   #steady: { readonly wall: number; readonly monotonic: number };
   #expiredBefore = 0;
+  readonly #flushes: { at: number | undefined; failures: number } = { at: undefined, failures: 0 };
 
   constructor(parts: LedgerParts) {
     this.#parts = parts;
     const { clock, log } = parts;
     this.#steady = { wall: clock.now(), monotonic: clock.monotonic() };
     this.#stop = clock.every(FLUSH_EVERY, () => {
-      this.flush().catch((error: unknown) => log.warn({ err: error }, 'statistics were not written'));
+      this.flush().catch((error: unknown) => {
+        this.#flushes.failures++;
+        log.warn({ err: error }, 'statistics were not written');
+      });
     });
   }
 
@@ -138,6 +152,7 @@ export class StatisticsLedger implements Statistics, UpstreamCount {
       counters.bytesServed += bytes;
       counters.savedGets += saved;
     }
+    row.total.served[kind][outcome] += bytes;
   }
 
   fetched(repository: Repository, kind: Kind): void {
@@ -154,8 +169,13 @@ export class StatisticsLedger implements Statistics, UpstreamCount {
   }
 
   /** By upstream, what this process counted. */
-  get sinceStart(): ReadonlyMap<string, Tally> {
+  get sinceStart(): ReadonlyMap<string, SinceStart> {
     return this.#totals;
+  }
+
+  /** When all was last written, in milliseconds since the epoch, and how often that failed since the start. */
+  get flushes(): { readonly at: number | undefined; readonly failures: number } {
+    return this.#flushes;
   }
 
   query(query: StatisticsQuery): Promise<StatisticsReport> {
@@ -170,6 +190,7 @@ export class StatisticsLedger implements Statistics, UpstreamCount {
       const hour = hourOf(this.#parts.clock.now());
       for (const [key, row] of this.#rows) if (row.at !== hour && row.changes === row.written) this.#rows.delete(key);
       await this.#expire(hour - KEPT);
+      this.#flushes.at = this.#parts.clock.now();
     });
   }
 
@@ -186,7 +207,7 @@ export class StatisticsLedger implements Statistics, UpstreamCount {
     let row = this.#rows.get(id);
     if (!row) {
       let total = this.#totals.get(upstream);
-      if (!total) this.#totals.set(upstream, (total = nothing()));
+      if (!total) this.#totals.set(upstream, (total = newTotal()));
       const key = keys.hour(at, repository);
       row = { key, at, repository, counted: nothing(), total, base: undefined, changes: 0, written: 0 };
       this.#rows.set(id, row);
@@ -255,6 +276,17 @@ export class StatisticsLedger implements Statistics, UpstreamCount {
     return { from, to, total, groups: sorted.map(([key, tally]) => ({ key, ...tally })) };
   }
 }
+
+const newTotal = (): Total => ({ ...nothing(), served: { manifests: noBytes(), blobs: noBytes() } });
+
+const noBytes = (): Record<Outcome, number> => ({
+  hit: 0,
+  miss: 0,
+  collapsed: 0,
+  revalidated: 0,
+  stale: 0,
+  bypassed: 0,
+});
 
 const hourOf = (time: number): number => time - (((time % HOUR) + HOUR) % HOUR);
 

@@ -301,6 +301,26 @@ describe('the collector', () => {
     assert.deepEqual(await cache.stored(ALL), []);
   });
 
+  it('counts what went, and the collections that failed, not those that were stopped', async (context) => {
+    const cache = await open(context);
+    await cache.pull('a');
+    await cache.clock.advance(RETENTION);
+    const stop = new AbortController();
+    const stopped = cache.collector.run({ dryRun: false }, stop.signal)[Symbol.asyncIterator]();
+    await stopped.next();
+    await stopped.return?.();
+    assert.equal(cache.collector.failures, 0);
+    cache.index.failNextWrite('failed');
+    await assert.rejects(cache.collect());
+    assert.equal(cache.collector.failures, 1);
+    await cache.clock.advance(2000);
+    const { report } = await cache.collect();
+    assert.equal(cache.collector.failures, 1);
+    assert.ok(report.sweptBlobs > 0);
+    const { sweptBlobs: blobs, sweptBytes: bytes } = report;
+    assert.deepEqual(cache.eraser.erased, { blobs, bytes });
+  });
+
   it('remembers its last report over a restart', async (context) => {
     const cache = await open(context);
     const { report } = await cache.collect();

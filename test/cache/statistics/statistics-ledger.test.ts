@@ -93,6 +93,23 @@ describe('the statistics ledger', () => {
     });
   }
 
+  it('tells when it last wrote, how often it could not, and which outcomes the bytes had', async (t) => {
+    const { ledger, store, clock } = await scene(t);
+    assert.deepEqual(ledger.flushes, { at: undefined, failures: 0 });
+    await clock.advance(3000);
+    await ledger.flush();
+    const at = clock.now();
+    assert.deepEqual(ledger.flushes, { at, failures: 0 });
+    ledger.answered(hit());
+    ledger.answered({ ...hit(), kind: 'blobs', outcome: 'bypassed', bytes: 7 });
+    store.failNextWrite('failed', { written: false });
+    await clock.advance(3000);
+    await ledger.query({});
+    assert.deepEqual(ledger.flushes, { at, failures: 1 });
+    const served = ledger.sinceStart.get(app.upstream)?.served;
+    assert.deepEqual([served?.manifests.hit, served?.blobs.bypassed, served?.blobs.hit], [100, 7, 0]);
+  });
+
   it('counts on while a flush and a report are under way', async (t) => {
     const { ledger, open } = await scene(t);
     for (let round = 1; round <= 20; round++) {

@@ -85,6 +85,7 @@ export class Collected {
   clock = new ManualClock();
   catalog!: Catalog;
   collector!: GarbageCollector;
+  eraser!: StoredEraser;
   spools!: SpoolArea;
   locks = new KeyedMutex();
   /** Bytes that the disk has left. */
@@ -135,7 +136,7 @@ export class Collected {
     this.collector = GarbageCollector.start({
       ...erases,
       spools: this.spools,
-      eraser: new StoredEraser(erases),
+      eraser: (this.eraser = new StoredEraser(erases)),
       clock,
       log,
       policy: this.policy,
