@@ -37,6 +37,7 @@ const OWNERS: readonly (readonly [name: RegExp, owner: RegExp])[] = [
   [/^undici$/, /^upstream\/transport\.ts$/],
   [/^pino(-pretty)?$/, /^lib\/log\.ts$/],
   [/^node-cron$/, /^(schedule\/scheduler|config\/cron)\.ts$/],
+  [/^prom-client$/, /^admin\//],
   [/^(@grpc\/.*|grpc-health-check)$/, /^(control|cli)\//],
   [/^@opentelemetry\//, /^(lib|daemon)\/tracing\.ts$/],
 ];

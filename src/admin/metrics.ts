@@ -1,156 +1,110 @@
 /**
- * What Prometheus reads. Each scrape asks the parts how they are; nothing is counted here. Upstreams are labels, because an
- * operator names them; repositories never are: their names may be secret, and their number has no bound.
+ * What Prometheus reads. Nothing is counted here: a scrape asks the parts how they are, and what they say is given to
+ * prom-client, which knows the format, and the numbers of the process.
  */
-import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
-import type { CatalogHealth } from '../catalog/catalog.js';
-import type { Tally } from '../cache/statistics/statistics.js';
-import type { UpstreamState } from '../cache/doctor/upstream-states.js';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { METRICS, type Distribution, type Labels, type Plain, type Sample } from './metric-list.js';
+import type { Seen } from './seen.js';
 
-export interface Observed {
-  readonly version: string;
-  /** Of the index. */
-  readonly health: () => CatalogHealth;
-  readonly ready: () => boolean;
-  /** By upstream, since the start. */
-  readonly tallies: () => ReadonlyMap<string, Tally>;
-  readonly upstreams: () => Promise<readonly UpstreamState[]>;
-  readonly flights: () => number;
-  /** Bytes of spools, partial ones included. */
-  readonly spooled: () => number;
-  readonly stored: () => Promise<{ readonly blobs: number; readonly bytes: number }>;
-}
-
-const HEALTHS: readonly CatalogHealth[] = ['ready', 'rebuilding', 'full', 'failed'];
-const BREAKERS = ['closed', 'half-open', 'open'] as const;
-const OUTCOMES = {
-  hit: 'hits',
-  miss: 'misses',
-  collapsed: 'collapsed',
-  revalidated: 'revalidated',
-  stale: 'stale',
-  bypassed: 'bypassed',
-} as const;
-const KINDS = { manifest: 'manifests', blob: 'blobs' } as const;
+/** What Node.js and the system tell of the process. Not what has a gauge's type and a counter's name, and is slow besides. */
+const LEFT_OUT = /^nodejs_active_/;
 
 export class Metrics {
   readonly #registry = new Registry();
+  readonly #look: () => Promise<Seen>;
+  #seen: Seen | undefined;
 
-  constructor(observed: Observed) {
-    const registers = [this.#registry];
+  /** `look`: what the parts know now; asked once a scrape. */
+  constructor(look: () => Promise<Seen>) {
+    this.#look = look;
+    for (const metric of METRICS) {
+      if (metric.type === 'histogram') this.#addDistribution(metric);
+      else this.#add(metric);
+    }
     collectDefaultMetrics({ register: this.#registry });
-    this.#countTallies(observed);
-
-    const gauge = (name: string, help: string, read: () => number | Promise<number>) =>
-      new Gauge({
-        name,
-        help,
-        registers,
-        async collect() {
-          // A number that cannot be had just now is no reason to give none.
-          this.set(await Promise.resolve(read()).catch(() => Number.NaN));
-        },
-      });
-    gauge('cistern_ready', '1 when traffic may come, as /readyz says.', () => Number(observed.ready()));
-    gauge('cistern_flights', 'Downloads from upstream under way.', observed.flights);
-    gauge('cistern_spool_bytes', 'Bytes of downloads that are under way or wait to be resumed.', observed.spooled);
-    const stored = (name: 'blobs' | 'bytes') => async () => (await observed.stored())[name];
-    gauge('cistern_stored_blobs', 'Blobs in the store, manifests included.', stored('blobs'));
-    gauge('cistern_stored_bytes', 'Bytes of blobs in the store, manifests included.', stored('bytes'));
-    new Gauge({
-      name: 'cistern_build_info',
-      help: 'Always 1; the version is in its label.',
-      labelNames: ['version'],
-      registers,
-    }).set({ version: observed.version }, 1);
-    new Gauge({
-      name: 'cistern_index_health',
-      help: '1 for the state that the index is in.',
-      labelNames: ['state'],
-      registers,
-      collect() {
-        const health = observed.health();
-        for (const state of HEALTHS) this.set({ state }, Number(state === health));
-      },
-    });
-    this.#watchUpstreams(observed);
+    for (const { name } of this.#registry.getMetricsAsArray())
+      if (LEFT_OUT.test(name)) this.#registry.removeSingleMetric(name);
   }
 
   get contentType(): string {
     return this.#registry.contentType;
   }
 
-  text(): Promise<string> {
+  async text(): Promise<string> {
+    this.#seen = await this.#look();
     return this.#registry.metrics();
   }
 
-  #countTallies({ tallies }: Observed): void {
-    const counter = (
-      name: string,
-      help: string,
-      label: string,
-      fields: Readonly<Record<string, keyof Tally['blobs']>>,
-    ) =>
-      new Counter({
-        name,
-        help,
-        labelNames: ['upstream', 'kind', ...(label === '' ? [] : [label])],
-        registers: [this.#registry],
-        collect() {
-          this.reset();
-          for (const [upstream, tally] of tallies())
-            for (const [kind, plural] of Object.entries(KINDS))
-              for (const [value, field] of Object.entries(fields))
-                this.inc({ upstream, kind, ...(label !== '' && { [label]: value }) }, tally[plural][field]);
-        },
-      });
-    counter('cistern_requests_total', 'Manifests and blobs answered, by outcome.', 'outcome', OUTCOMES);
-    counter('cistern_served_bytes_total', 'Bytes of bodies sent to clients.', '', { all: 'bytesServed' });
-    counter('cistern_upstream_bytes_total', 'Bytes of bodies received from upstream, by whom they were for.', 'for', {
-      clients: 'bytesFromUpstream',
-      prefetch: 'bytesPrefetched',
-    });
-    counter('cistern_upstream_gets_total', 'GETs that upstream answered with a body.', '', { all: 'upstreamGets' });
-    counter('cistern_saved_gets_total', 'GETs of clients answered without one upstream.', '', { all: 'savedGets' });
+  /** Those of the process. */
+  async ofProcess(): Promise<readonly { readonly name: string; readonly help: string; readonly type: string }[]> {
+    const own = new Set(METRICS.map(({ name }) => name));
+    const all = await this.#registry.getMetricsAsJSON();
+    return all.filter(({ name }) => !own.has(name)).map(({ name, help, type }) => ({ name, help, type: String(type) }));
   }
 
-  #watchUpstreams({ upstreams }: Observed): void {
-    const gauge = (
-      name: string,
-      help: string,
-      labels: readonly string[],
-      read: (state: UpstreamState, set: (value: number | undefined, labels?: Record<string, string>) => void) => void,
-    ) =>
-      new Gauge({
-        name,
-        help,
-        labelNames: ['upstream', ...labels],
-        registers: [this.#registry],
-        async collect() {
-          const states = await upstreams();
-          this.reset();
-          for (const state of states)
-            read(state, (value, more) => {
-              if (value !== undefined) this.set({ upstream: state.name, ...more }, value);
-            });
+  #add({ type, name, help, labels, read }: Plain): void {
+    const samples = (): readonly Sample[] => (this.#seen ? read(this.#seen) : []);
+    const described = { name, help, labelNames: labels, registers: [this.#registry] };
+    if (type === 'counter') {
+      new Counter({
+        ...described,
+        collect() {
+          empty(this, labels);
+          for (const [value, where = {}] of samples()) if (value !== undefined) this.inc(where, value);
         },
       });
-    gauge('cistern_upstream_breaker', '1 for the state of the circuit breaker.', ['state'], ({ breaker }, set) => {
-      for (const state of BREAKERS) set(Number(state === breaker), { state });
+    } else {
+      new Gauge({
+        ...described,
+        collect() {
+          empty(this, labels);
+          for (const [value, where = {}] of samples()) if (value !== undefined) this.set(where, value);
+        },
+      });
+    }
+  }
+
+  #addDistribution({ name, help, labels, read }: Distribution): void {
+    new KeptHistogram({ name, help, labelNames: labels, registers: [this.#registry] }, () =>
+      this.#seen ? read(this.#seen) : [],
+    );
+  }
+}
+
+/** One without labels is 0 after a reset, which nobody said. */
+function empty(metric: Counter | Gauge, labels: readonly string[]): void {
+  metric.reset();
+  if (labels.length === 0) metric.remove({});
+}
+
+/** A histogram of what was counted elsewhere: one of prom-client's own has to see every single value. */
+class KeptHistogram extends Histogram {
+  readonly #name: string;
+  readonly #help: string;
+  readonly #read: () => ReturnType<Distribution['read']>;
+
+  constructor(options: ConstructorParameters<typeof Histogram>[0], read: () => ReturnType<Distribution['read']>) {
+    super(options);
+    this.#name = options.name;
+    this.#help = options.help;
+    this.#read = read;
+  }
+
+  /** Where prom-client's text and JSON are made from. */
+  getForPromString() {
+    const values = this.#read().flatMap(([{ bounds, counts, sum }, labels]) => {
+      const sample = (suffix: string, value: number, le: Labels = {}) => ({
+        metricName: `${this.#name}_${suffix}`,
+        labels: { ...labels, ...le },
+        sharedLabels: {},
+        value,
+      });
+      let upTo = 0;
+      const buckets = counts.map((count, index) =>
+        sample('bucket', (upTo += count), { le: String(bounds[index] ?? '+Inf') }),
+      );
+      return [...buckets, sample('sum', sum), sample('count', upTo)];
     });
-    gauge('cistern_upstream_bodies', 'Bodies under way or waiting for a connection.', ['state'], (upstream, set) => {
-      set(upstream.activeBodies, { state: 'active' });
-      set(upstream.waitingBodies, { state: 'waiting' });
-    });
-    gauge('cistern_upstream_bodies_max', 'Most bodies at once.', [], (upstream, set) => set(upstream.maxBodies));
-    gauge('cistern_upstream_rate_limit', 'Pulls that upstream allows in its window.', [], ({ rateLimit }, set) =>
-      set(rateLimit?.limit),
-    );
-    gauge('cistern_upstream_rate_limit_remaining', 'Pulls that upstream said are left.', [], ({ rateLimit }, set) =>
-      set(rateLimit?.remaining),
-    );
-    gauge('cistern_upstream_held_back', '1 while upstream has us wait after a 429.', [], ({ heldBackUntil }, set) =>
-      set(Number(heldBackUntil !== undefined)),
-    );
+    return Promise.resolve({ name: this.#name, help: this.#help, type: 'histogram', aggregator: 'sum', values });
   }
 }

@@ -18,6 +18,8 @@ export interface AdminParts {
   readonly log: Logger;
 }
 
+const LAST_ANSWERS_MS = 1000;
+
 interface Reply {
   readonly status: number;
   readonly type: string;
@@ -69,10 +71,14 @@ export class AdminServer {
     return address;
   }
 
+  /** Answers that are being made are still given, whole, within a second. */
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    this.#server.closeAllConnections();
+    const tidying = setInterval(() => this.#server.closeIdleConnections(), 20);
+    const cutting = setTimeout(() => this.#server.closeAllConnections(), LAST_ANSWERS_MS);
     await closed;
+    clearInterval(tidying);
+    clearTimeout(cutting);
   }
 
   async #reply(request: IncomingMessage): Promise<Reply> {

@@ -8,6 +8,7 @@ import { systemClock } from '../lib/clock.js';
 import type { Logger } from '../lib/log.js';
 import type { UpstreamNames } from '../registry/naming.js';
 import { RegistryUpstream } from '../upstream/registry-upstream.js';
+import type { RequestTally } from '../upstream/request-tally.js';
 
 interface OpenUpstream {
   readonly config: string;
@@ -30,6 +31,11 @@ export class ConfiguredUpstreams {
 
   get current(): ReadonlyMap<string, UpstreamEntry> {
     return new Map([...this.#open].map(([name, { entry }]) => [name, entry]));
+  }
+
+  /** What was asked of each. */
+  get requests(): ReadonlyMap<string, RequestTally> {
+    return new Map([...this.#open].map(([name, { upstream }]) => [name, upstream.requests]));
   }
 
   /** In the order of the configuration. */

@@ -2,7 +2,7 @@
  * The composition root: the only file that names engines. Parts start in order, each on what came before it, and stop
  * in reverse; every step of a stop runs, also when one before it failed.
  */
-import { mkdir, readdir, stat } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Metrics } from '../admin/metrics.js';
 import { AdminServer } from '../admin/server.js';
@@ -28,6 +28,7 @@ import { SpoolArea } from '../content/spool-area.js';
 import { survey } from '../content/survey.js';
 import { KeyedMutex } from '../lib/async.js';
 import { systemClock } from '../lib/clock.js';
+import { directorySize } from '../lib/directory-size.js';
 import type { Logger } from '../lib/log.js';
 import { Undo } from '../lib/undo.js';
 import { version } from '../lib/version.js';
@@ -38,6 +39,7 @@ import { ClientAuth } from '../registry/client-auth.js';
 import { RegistryServer } from '../registry/server.js';
 import { Scheduler, type Job } from '../schedule/scheduler.js';
 import { ConfiguredUpstreams, namesOf } from './configured-upstreams.js';
+import { lookAround } from './look-around.js';
 import { startTracing } from './tracing.js';
 
 export interface Daemon {
@@ -166,7 +168,7 @@ async function start(config: Config, log: Logger, reread: () => Config, undo: Un
     pullsOf: (repository, digest) => catalog.pullsOf(repository, digest),
     nameOf,
     startRehasher: (rate) => Rehasher.start({ dir: blobsDir, rate }),
-    quarantinedBytes: () => bytesIn(quarantine),
+    quarantinedBytes: () => directorySize(quarantine),
     policy: config.gc,
     inUse,
     recollection,
@@ -186,19 +188,9 @@ async function start(config: Config, log: Logger, reread: () => Config, undo: Un
     if (draining) return 'stopping';
     return catalog.health === 'failed' ? 'the index has failed' : undefined;
   };
-  const observed = {
-    version: version(),
-    health: () => catalog.health,
-    ready: () => unready() === undefined,
-    tallies: () => ledger.sinceStart,
-    upstreams: () => doctor.list(),
-    flights: () => cache.flights.size,
-    spooled: () => spools.bytes,
-    stored: () => catalog.stored(),
-  };
   const page = async () =>
     statusPage({
-      version: observed.version,
+      version: version(),
       uptime: clock.monotonic() - startedAt,
       unready: unready(),
       health: catalog.health,
@@ -235,8 +227,12 @@ async function start(config: Config, log: Logger, reread: () => Config, undo: Un
   );
   undo.push('registry', () => registry.close(AbortSignal.timeout(config.drainTimeout / 2)));
 
-  const admin = await AdminServer.open({ unready, metrics: new Metrics(observed), page, log }, config.admin.listen);
-
+  const look = lookAround({
+    ...{ config, clock, cache, spools, store, catalog, ledger, eraser, collector, prefetches, registry, control, auth },
+    ready: () => unready() === undefined,
+    upstreams: entries,
+  });
+  const admin = await AdminServer.open({ unready, metrics: new Metrics(look), page, log }, config.admin.listen);
   late.admin = admin;
 
   const scheduler = new Scheduler(log);
@@ -296,12 +292,6 @@ const prefetchSpec = ({ images, platforms }: Config['prefetch']['jobs'][number])
   signatures: false,
   referrers: false,
 });
-
-async function bytesIn(dir: string): Promise<number> {
-  const names = await readdir(dir);
-  const sizes = await Promise.all(names.map((name) => stat(join(dir, name)).then(({ size }) => size)));
-  return sizes.reduce((sum, size) => sum + size, 0);
-}
 
 const hostPort = ({ address, port, family }: { address: string; port: number; family: string }): string =>
   `${family === 'IPv6' ? `[${address}]` : address}:${port}`;

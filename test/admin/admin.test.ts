@@ -1,7 +1,12 @@
 /** What the admin port shows to whoever asks: numbers, upstreams, and never a repository. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { Agent, get as httpGet, type IncomingMessage } from 'node:http';
+import { text as readText } from 'node:stream/consumers';
 import { describe, it, type TestContext } from 'node:test';
+import { AdminServer, type AdminParts } from '../../src/admin/server.js';
 import { statusPage } from '../../src/admin/status-page.js';
+import { deferred } from '../../src/lib/async.js';
 import { startTestDaemon } from '../support/daemon.js';
 import { eventually } from '../support/eventually.js';
 import { FakeRegistry } from '../support/fake-registry.js';
@@ -41,7 +46,8 @@ describe('/metrics', () => {
       'cistern_requests_total{upstream="up.test",kind="manifest",outcome="miss"} 1',
       'cistern_requests_total{upstream="up.test",kind="blob",outcome="hit"} 2',
       'cistern_requests_total{upstream="up.test",kind="blob",outcome="stale"} 0',
-      `cistern_served_bytes_total{upstream="up.test",kind="blob"} ${2 * bytes}`,
+      `cistern_served_bytes_total{upstream="up.test",kind="blob",outcome="hit"} ${bytes}`,
+      `cistern_served_bytes_total{upstream="up.test",kind="blob",outcome="miss"} ${bytes}`,
       `cistern_upstream_bytes_total{upstream="up.test",kind="blob",for="clients"} ${bytes}`,
       'cistern_upstream_bytes_total{upstream="up.test",kind="blob",for="prefetch"} 0',
       'cistern_upstream_gets_total{upstream="up.test",kind="manifest"} 1',
@@ -117,6 +123,34 @@ describe('the status page', () => {
 });
 
 describe('the admin port', () => {
+  for (const hangs of [false, true]) {
+    it(
+      hangs ? 'cuts an answer that never comes' : 'gives the answer that is being made when it is closed',
+      async (t) => {
+        const [asked, made] = [deferred<undefined>(), deferred<string>()];
+        const text = () => {
+          asked.resolve(undefined);
+          return made.promise;
+        };
+        const parts = { metrics: { contentType: 'text/plain', text } } as unknown as AdminParts;
+        const admin = await AdminServer.open(parts, { host: '127.0.0.1', port: 0 });
+        const agent = new Agent({ keepAlive: true });
+        t.after(() => agent.destroy());
+        const request = httpGet({ port: admin.address.port, path: '/metrics', agent });
+        const answer = once(request, 'response') as Promise<[IncomingMessage]>;
+        answer.catch(() => undefined);
+        await asked.promise;
+        const closing = admin.close();
+        if (!hangs) {
+          made.resolve('whole');
+          const [response] = await answer;
+          assert.deepEqual([response.statusCode, await readText(response)], [200, 'whole']);
+        } else await assert.rejects(answer, { code: 'ECONNRESET' });
+        await closing;
+      },
+    );
+  }
+
   it('answers HEAD without a body, nothing but GET and HEAD, and nothing it does not know', async (t) => {
     const { daemon } = await scene(t);
     const answer = await head(`${daemon.adminUrl}/metrics`);
