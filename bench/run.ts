@@ -8,6 +8,7 @@ import { coldPull, coldPullThrottled } from './cold.js';
 import { firstByte } from './first-byte.js';
 import { herd } from './herd.js';
 import { memoryOfReaders, memoryOverPulls } from './memory.js';
+import { metricsCost } from './metrics.js';
 import { statisticsCost } from './statistics.js';
 import { prefetch } from './prefetch.js';
 import { rebuild } from './rebuild.js';
@@ -23,6 +24,7 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   'warm-blob': warmBlob,
   manifests,
   statistics: statisticsCost,
+  metrics: metricsCost,
   prefetch,
   rebuild,
   'memory-readers': memoryOfReaders,

@@ -1,8 +1,14 @@
 /**
  * One cache and index behind two registries, as a process of its own: one counts statistics, the other does not. They share
- * the process, because two processes differ by more than what is measured. Arguments: the upstream's URL, a data directory.
+ * the process, because two processes differ by more than what is measured. Arguments: the upstream's URL, a data directory,
+ * and `metrics` for a process that has them, of twenty upstreams, on a third port.
  */
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { Metrics } from '../../src/admin/metrics.js';
+import { stateOf } from '../../src/cache/doctor/upstream-states.js';
 import { PullThrough } from '../../src/cache/pull-through.js';
 import { StatisticsLedger, type AnsweredPull } from '../../src/cache/statistics/statistics.js';
 import { openCatalog } from '../../src/catalog/open-catalog.js';
@@ -14,8 +20,9 @@ import { systemClock as clock } from '../../src/lib/clock.js';
 import { createLog } from '../../src/lib/log.js';
 import { RegistryServer } from '../../src/registry/server.js';
 import { RegistryUpstream } from '../../src/upstream/registry-upstream.js';
+import { BEGINNING } from '../../test/support/metrics.js';
 
-const [url = '', dataDir = ''] = process.argv.slice(2);
+const [url = '', dataDir = '', extra] = process.argv.slice(2);
 const name = 'bench.test';
 const log = createLog({ level: 'error', format: 'json' }).logger;
 const budget = new ReadBudget();
@@ -76,5 +83,17 @@ for (let run = 0; run < 2; run++) {
 }
 process.stdout.write(`answered ${micros.toFixed(2)}\n`);
 
+if (extra === 'metrics') {
+  const state = { ...stateOf({ upstream, aliases: [], default: true }), requests: upstream.requests };
+  const seen = () =>
+    Promise.resolve({
+      ...BEGINNING,
+      upstreams: Array.from({ length: 20 }, () => ({ ...state, counted: ledger.sinceStart.get(name) })),
+    });
+  const metrics = new Metrics(seen);
+  const server = createServer((_, response) => void metrics.text().then((text) => response.end(text)));
+  server.listen(0, '127.0.0.1', () => process.stdout.write(`admin ${(server.address() as AddressInfo).port}\n`));
+  await once(server, 'listening');
+}
 const counting = await listen((pull) => ledger.answered(pull));
 process.stdout.write(`counting ${counting}\nport ${await listen()}\n`);
