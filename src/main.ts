@@ -1,85 +1,20 @@
 #!/usr/bin/env node
-/**
- * argv -> one command -> an exit code. Each command's file is loaded only when it runs, so that `cistern health` does not
- * load the daemon. Usage errors are 2, like everything else that is wrong before anything was done.
- */
-import { Argument, Command, CommanderError, Option } from 'commander';
-import { registerControlCommands } from './cli/control-commands.js';
-import { systemTerminal as terminal, type ExitCode, type OutputFormat } from './cli/output.js';
-import type { CheckConfigOptions } from './cli/check-config.js';
-import type { HealthOptions } from './cli/health.js';
-import { CLIENTS, type Client } from './cli/mirror-snippets.js';
-import type { MirrorConfigOptions } from './cli/mirror-config.js';
-import type { ServeOptions } from './cli/serve.js';
-import { version } from './lib/version.js';
+/** argv -> one command -> an exit code. Usage errors are 2, like everything else that is wrong before anything was done. */
+import { CommanderError } from 'commander';
+import { systemTerminal, type ExitCode } from './cli/output.js';
+import { createProgram } from './cli/program.js';
 
-const program = new Command('cistern')
-  .description('A pull-through cache for container registries')
-  .version(version(), '-V, --version')
-  .showSuggestionAfterError()
-  .exitOverride();
+/** What a shell says of a program that SIGPIPE ended, as it would have ended this one if Node.js did not ignore it. */
+const BROKEN_PIPE = 141;
+const STREAMS = [process.stdout, process.stderr];
 
-const configOption = () =>
-  new Option(
-    '-c, --config <file>',
-    'the configuration (default: config/cistern.yaml, then /etc/cistern/cistern.yaml)',
-  ).env('CISTERN_CONFIG');
-const outputOption = () =>
-  new Option('-o, --output <format>', 'what to print')
-    .choices(['text', 'json'] satisfies OutputFormat[])
-    .default('text');
+// `cistern export … | gzip`, and gzip died: nobody may take this for a success, and a failure that is known stays known.
+for (const stream of STREAMS) stream.on('error', leave);
 
-program
-  .command('serve')
-  .description('run the daemon')
-  .addOption(configOption())
-  .option('--data-dir <directory>', 'dataDir of the configuration')
-  .option('--log-level <level>', 'log.level of the configuration')
-  .action(async (options: ServeOptions) => {
-    const { runServe } = await import('./cli/run-serve.js');
-    // What is still open then (a stuck peer, a second signal) must not keep the process.
-    process.exit(await runServe(options));
-  });
-
-program
-  .command('check-config')
-  .description('check the configuration and print every problem')
-  .addOption(configOption())
-  .addOption(outputOption())
-  .action(async (options: CheckConfigOptions) => {
-    const { checkConfig } = await import('./cli/check-config.js');
-    end(checkConfig(options, terminal));
-  });
-
-program
-  .command('health')
-  .description('0 when the daemon is ready, 1 when it is not, 2 when it does not answer')
-  .option('--admin-address <host:port>', 'the admin listener (default: CISTERN_ADMIN_ADDRESS, then the configuration)')
-  .addOption(configOption())
-  .addOption(outputOption())
-  .action(async (options: HealthOptions) => {
-    const { health } = await import('./cli/health.js');
-    end(await health(options, terminal));
-  });
-
-program
-  .command('mirror-config')
-  .description("print what to put in a client's configuration")
-  .addArgument(new Argument('<client>', 'which client').choices(CLIENTS))
-  .option('--url <url>', 'where clients reach Cistern', 'http://127.0.0.1:5000')
-  .addOption(configOption())
-  .addOption(outputOption())
-  .action(async (client: Client, options: MirrorConfigOptions) => {
-    const { mirrorConfig } = await import('./cli/mirror-config.js');
-    end(mirrorConfig(client, options, terminal));
-  });
-
-registerControlCommands(program, terminal, end);
-
-// `cistern images | head`: who reads no further has what was wanted. The daemon's log goes its own way.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(0);
+const program = createProgram(systemTerminal, end).hook('preAction', (_, command) => {
+  if (command.name() !== 'serve') return;
+  // The daemon outlives who reads what it says.
+  for (const stream of STREAMS) stream.off('error', leave).on('error', () => undefined);
 });
 
 try {
@@ -93,4 +28,9 @@ try {
 /** Lets what was written leave before the process ends by itself. */
 function end(code: ExitCode): void {
   process.exitCode = code;
+}
+
+function leave(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(process.exitCode || BROKEN_PIPE);
 }

@@ -17,7 +17,7 @@ import { UsageError } from './control-error.js';
 
 export interface ConnectionOptions {
   /** `host:port`, `https://host:port` for TLS with the system's CAs, or `unix:///path`. */
-  readonly address?: string | undefined;
+  readonly address: string;
   readonly tokenFile?: string | undefined;
   /** Any of the three means TLS. */
   readonly caFile?: string | undefined;
@@ -27,7 +27,6 @@ export interface ConnectionOptions {
   readonly timeout?: string | undefined;
 }
 
-const DEFAULT_ADDRESS = '127.0.0.1:5051';
 const DEFAULT_TIMEOUT_MS = 60_000;
 /** Of an answer; lists come in pages far below this. */
 const MAX_ANSWER = 16 * 1024 * 1024;
@@ -56,7 +55,7 @@ export class ControlClient {
 
   /** Connects when first asked. Throws UsageError for what cannot be a connection. */
   constructor(options: ConnectionOptions) {
-    const { target, address, secure } = targetOf(options.address ?? DEFAULT_ADDRESS);
+    const { target, address, secure } = targetOf(options.address);
     this.address = address;
     this.#metadata = metadataOf(options.tokenFile);
     this.#timeout = options.timeout === undefined ? undefined : durationOf(options.timeout);

@@ -171,7 +171,7 @@ export function registerControlCommands(program: Command, terminal: Terminal, en
 
 type ExportCommand = Omit<ExportOptions, 'file' | 'output'> & { readonly output: readonly string[] };
 
-const outputOption = () =>
+export const outputOption = () =>
   new Option('-o, --output <format>', 'what to print')
     .choices(['text', 'json'] satisfies OutputFormat[])
     .default('text');

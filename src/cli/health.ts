@@ -14,7 +14,7 @@ import { configFile } from './config-file.js';
 import { toJson, type ExitCode, type OutputFormat, type Terminal } from './output.js';
 
 export interface HealthOptions {
-  /** Before CISTERN_ADMIN_ADDRESS, the configuration, and 127.0.0.1:5080. */
+  /** Before the configuration, and 127.0.0.1:5080. */
   readonly adminAddress?: string;
   readonly config?: string;
   readonly output: OutputFormat;
@@ -53,7 +53,8 @@ export async function health(options: HealthOptions, terminal: Terminal): Promis
 }
 
 function addressOf({ adminAddress, config: given }: HealthOptions, { env }: Terminal): TcpAddress {
-  const address = adminAddress ?? env['CISTERN_ADMIN_ADDRESS'];
+  // The variable goes before the file, which need not be looked at then: a container stays healthy while one is edited.
+  const address = adminAddress ?? env['CISTERN_ADMIN__LISTEN'];
   if (address !== undefined) return parseTcpAddress(address);
   const { config, problems } = readConfig({ file: configFile(given), env });
   if (config) return config.admin.listen;

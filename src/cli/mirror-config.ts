@@ -12,12 +12,11 @@ import { toJson, type ExitCode, type OutputFormat, type Terminal } from './outpu
 
 export interface MirrorConfigOptions {
   /** Where clients reach Cistern. */
-  readonly url?: string;
+  readonly url: string;
   readonly config?: string;
   readonly output: OutputFormat;
 }
 
-const DEFAULT_URL = 'http://127.0.0.1:5000';
 const DEFAULT_REGISTRIES = ['docker.io', 'ghcr.io', 'quay.io', 'registry.k8s.io'];
 
 /** Without a configuration file it is made for an upstream of each registry that most people want. */
@@ -43,7 +42,7 @@ export function mirrorConfig(client: Client, options: MirrorConfigOptions, termi
   return 0;
 }
 
-function mirrorOf(text = DEFAULT_URL, config: Config | undefined): Mirror | undefined {
+function mirrorOf(text: string, config: Config | undefined): Mirror | undefined {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (!url || !/^https?:$/.test(url.protocol)) return undefined;
   // It goes into TOML, YAML and a shell's quotes, so it has nothing that these would read as their own.

@@ -1,6 +1,6 @@
 /** The commands that need no daemon of ours: check-config, health and mirror-config, and the program around them. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
@@ -102,11 +102,13 @@ describe('cistern health', () => {
     assert.deepEqual(JSON.parse(terminal.stdout[1]!), { ready: false, address, status: 503, reason: 'because' });
   });
 
-  it('takes the address from the environment, else from the configuration', async () => {
+  it('takes the address from the environment, whatever the configuration says, else from that', async () => {
     status = 200;
     const config = write(`admin: { listen: "${address}" }\nupstreams: [{ name: a.io }]`);
-    assert.equal(await health({ output: 'text' }, recordedTerminal({ CISTERN_ADMIN_ADDRESS: address })), 0);
     assert.equal(await health({ config, output: 'text' }, recordedTerminal()), 0);
+    const broken = write('x: 1');
+    const environment = { CISTERN_ADMIN__LISTEN: address };
+    assert.equal(await health({ config: broken, output: 'text' }, recordedTerminal(environment)), 0);
   });
 
   it('is 2 when nobody answers, the address is none, or the named configuration is broken', async () => {
@@ -152,7 +154,7 @@ describe('cistern mirror-config', () => {
 
   it('says what is wrong with a configuration that it cannot read, and prints nothing for clients', () => {
     const terminal = recordedTerminal();
-    assert.equal(mirrorConfig('docker', { config: '/nonexistent.yaml', output: 'text' }, terminal), 2);
+    assert.equal(mirrorConfig('docker', { url: 'http://m', config: '/nonexistent.yaml', output: 'text' }, terminal), 2);
     assert.match(terminal.stderr.join('\n'), /\/nonexistent\.yaml/);
     assert.deepEqual(terminal.stdout, []);
   });
@@ -246,7 +248,8 @@ describe('cistern mirror-config', () => {
 
   it('gives machines JSON', () => {
     const terminal = recordedTerminal();
-    assert.equal(mirrorConfig('k3s', { config: write('upstreams: [{ name: a.io }]'), output: 'json' }, terminal), 0);
+    const config = write('upstreams: [{ name: a.io }]');
+    assert.equal(mirrorConfig('k3s', { url: 'http://m', config, output: 'json' }, terminal), 0);
     const { client, path } = JSON.parse(terminal.stdout.join('')) as Record<string, string>;
     assert.deepEqual([client, path], ['k3s', '/etc/rancher/k3s/registries.yaml']);
   });
@@ -260,8 +263,9 @@ describe('cistern mirror-config', () => {
 });
 
 describe('the program', () => {
+  const main = resolve(import.meta.dirname, '../../src/main.ts');
+
   async function cistern(...args: string[]) {
-    const main = resolve(import.meta.dirname, '../../src/main.ts');
     const child = spawn(process.execPath, ['--import', 'tsx', main, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
     const output = { stdout: '', stderr: '' };
     child.stdout.on('data', (chunk: Buffer) => (output.stdout += chunk.toString()));
@@ -270,14 +274,24 @@ describe('the program', () => {
     return { code, ...output };
   }
 
-  it('ends quietly when nobody reads on', async () => {
-    const main = resolve(import.meta.dirname, '../../src/main.ts');
-    const child = spawn(process.execPath, ['--import', 'tsx', main, '--help'], { stdio: ['ignore', 'pipe', 'pipe'] });
-    child.stdout.destroy();
-    let said = '';
-    child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
-    await once(child, 'close');
-    assert.equal(said, '');
+  /** As in `cistern ARGS | reader`, when the reader is gone before the first byte. */
+  function unread(what: '>&4' | '2>&4', ...args: string[]) {
+    const pipe = join(dir, `pipe-${args.length}-${what.length}`);
+    // With one end opened and closed again by a reader that is waited for, nothing is left to chance.
+    const script = `mkfifo "$PIPE"; : <"$PIPE" & exec 4>"$PIPE"; wait; exec "$@" ${what}`;
+    const command = ['-c', script, 'bash', process.execPath, '--import', 'tsx', main, ...args];
+    const { status, stderr } = spawnSync('bash', command, { encoding: 'utf8', env: { ...process.env, PIPE: pipe } });
+    return { status, stderr };
+  }
+
+  it('ends as SIGPIPE would have ended it when nobody reads, and says nothing', () => {
+    assert.deepEqual(unread('>&4', '--help'), { status: 141, stderr: '' });
+  });
+
+  it('keeps the exit code of what had failed already when nobody reads', () => {
+    const config = write('upstreams: 1');
+    assert.deepEqual(unread('>&4', 'check-config', '--config', config, '-o', 'json'), { status: 2, stderr: '' });
+    assert.equal(unread('2>&4', 'check-config', '--config', config).status, 2);
   });
 
   it('ends with 0 for help and 2 for wrong usage', async () => {

@@ -65,7 +65,7 @@ function part<T extends object>(made: Partial<T> | undefined, name: string): T {
 export interface Running {
   readonly server: ControlServer;
   readonly lines: readonly Recorded[];
-  readonly client: (options?: ConnectionOptions) => ControlClient;
+  readonly client: (options?: Omit<ConnectionOptions, 'address'>) => ControlClient;
 }
 
 export async function control(
