@@ -21,4 +21,4 @@ export const systemTerminal: Terminal = {
 export const toJson = (value: unknown): string => JSON.stringify(value, undefined, 2);
 
 /** Failures that say something about the set-up and not about what was asked for. */
-export const SETUP_ERRORS: readonly ErrorCode[] = ['CONFIG_INVALID', 'DIRECTORY_IN_USE'];
+export const SETUP_ERRORS: readonly ErrorCode[] = ['CONFIG_INVALID', 'DIRECTORY_IN_USE', 'LAYOUT_UNKNOWN'];

@@ -18,6 +18,7 @@ import type { NamedVictim } from '../cache/collect/retention.js';
 import { StoredEraser } from '../cache/collect/stored-eraser.js';
 import { StatisticsLedger, type Statistics } from '../cache/statistics/statistics.js';
 import type { Upstreams } from '../cache/doctor/upstream-states.js';
+import { checkLayout } from '../catalog/layout.js';
 import { openCatalog } from '../catalog/open-catalog.js';
 import type { Config } from '../config/schema.js';
 import { ControlServer } from '../control/server.js';
@@ -67,8 +68,8 @@ const FIXED = [
 ] as const;
 
 /**
- * `reread` reads the configuration again, for the doctor. Throws DIRECTORY_IN_USE, or the system error of what could not be
- * opened; nothing is left running then.
+ * `reread` reads the configuration again, for the doctor. Throws DIRECTORY_IN_USE, LAYOUT_UNKNOWN, or the system
+ * error of what could not be opened; nothing is left running then.
  */
 export async function startDaemon(config: Config, log: Logger, reread: () => Config): Promise<Daemon> {
   const undo = new Undo(log);
@@ -88,6 +89,7 @@ async function start(config: Config, log: Logger, reread: () => Config, undo: Un
   await mkdir(dataDir, { recursive: true });
   const lock = await DirectoryLock.open(join(dataDir, 'lock'), dataDir);
   undo.push('lock', () => lock.close());
+  await checkLayout(dataDir);
   undo.push('tracing', await startTracing(config.tracing, log));
 
   // What the parts above refer to before it is there.

@@ -103,6 +103,8 @@ export const ERRORS = {
   // What keeps the daemon from starting; these end the process with exit code 2.
   CONFIG_INVALID: row(500, 'UNKNOWN', 'FAILED_PRECONDITION'),
   DIRECTORY_IN_USE: row(500, 'UNKNOWN', 'FAILED_PRECONDITION'),
+  /** The data directory was written by another version, which knows more. */
+  LAYOUT_UNKNOWN: row(500, 'UNKNOWN', 'FAILED_PRECONDITION'),
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof ERRORS;
