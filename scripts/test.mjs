@@ -1,7 +1,7 @@
 /**
  * Runs the tests: all that need nothing but Node, or only the files and folders named as arguments.
- * Some need other programs, so they run only when named: `npm run test:e2e`, `npm run test:faults`,
- * `npm run test:monitoring`.
+ * End-to-end tests and fault injection need other programs, so they run only when named: `npm run test:e2e`,
+ * `npm run test:faults`, `npm run test:deploy`.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 const root = join(import.meta.dirname, '..');
-const NEEDS_MORE_THAN_NODE = ['test/e2e/', 'test/faults/', 'test/deploy/monitoring'];
+const NEEDS_MORE_THAN_NODE = ['test/deploy/', 'test/e2e/', 'test/faults/'];
 
 const named = process.argv.slice(2);
 const missing = named.filter((path) => !existsSync(path));
