@@ -12,7 +12,7 @@ import { named, type NamedVictim, type Retention, type Victim } from './retentio
 /** Images that go together: their roots in one turn, and what they alone need in few. */
 export const BATCH = 64;
 /** Images chosen from one look at all roots. */
-const PLAN = 10_000;
+export const PLAN = 10_000;
 
 export interface Dropping {
   readonly catalog: Catalog;
@@ -76,7 +76,7 @@ export async function dropImages(
 }
 
 export interface Eviction extends Dropping {
-  readonly retention: Retention;
+  readonly retention: Pick<Retention, 'leastRecent'>;
   /** Bytes that still have to go. */
   readonly excess: () => Promise<number> | number;
   readonly dropped: (images: readonly CollectedImage[]) => Promise<void> | void;

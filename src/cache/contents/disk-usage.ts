@@ -143,7 +143,7 @@ async function ownImages(records: Records, signal: AbortSignal): Promise<Readonl
 const END = '~';
 
 /** A range of records that begin with a digest, one record at a time: most blobs have none, and that must cost nothing. */
-class Ahead<T> {
+export class Ahead<T> {
   readonly #range: AsyncIterator<readonly [string, T]>;
   readonly #from: number;
   /** Of the record in hand; after the last one, `END`. */
