@@ -19,8 +19,8 @@
  *   jobimage <id> <number>                     JobImageRecord   an image of it, and how far it is
  *   jobblobs <id> <number>                     JobBlobRecord[]  what that image consists of
  *   jobrequest <request id>                    string           the job that this request made
- *   meta <name>                                epoch, rebuilding, running time, stored total, last collection and scrub,
- *                                                              how far the scrub is
+ *   meta <name>                                epoch, rebuilding, running time, stored total, growth, last collection and
+ *                                                              scrub, how far the scrub is
  *
  * New kinds of record take a new first word. The type of a key says what its value is.
  */
@@ -42,6 +42,7 @@ import type {
   RebuildRecord,
   RootRecord,
   ScrubReport,
+  StoredSample,
   StoredTotal,
   TagRecord,
   UseRecord,
@@ -92,6 +93,7 @@ export const keys = {
   collection: 'meta collection' as Key<CollectionReport>,
   scrub: 'meta scrub' as Key<ScrubReport>,
   scrubbed: 'meta scrubbed' as Key<Digest>,
+  growth: 'meta growth' as Key<readonly StoredSample[]>,
 };
 
 /** Each but `blobsIn` ends in a space, so that no prefix finds the keys of a longer name. */

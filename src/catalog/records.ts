@@ -116,6 +116,9 @@ export interface ScrubReport {
   readonly corrupt: number;
 }
 
+/** How many bytes were stored at a time. */
+export type StoredSample = readonly [at: number, bytes: number];
+
 export interface PinRecord {
   readonly at: number;
 }

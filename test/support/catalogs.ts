@@ -31,6 +31,9 @@ export const tag = (text: string): Tag => parseTag(text);
 export async function memoryCatalog(
   scope: Scope,
 ): Promise<{ catalog: Catalog; store: MemoryMetadataStore; clock: ManualClock; snapshotFile: string }> {
+  const opened: { catalog?: Catalog } = {};
+  // First of all: it may be writing into the directory, which is removed next.
+  scope.after(() => opened.catalog?.close().catch(() => undefined));
   const dir = await temporaryDirectory(scope);
   const store = new MemoryMetadataStore();
   const clock = new ManualClock();
@@ -40,7 +43,7 @@ export async function memoryCatalog(
   const files = { snapshot: snapshotFile, statistics: join(dir, 'statistics') };
   const replaceIndex = () => Promise.reject(new Error('not in this test'));
   const catalog = await Catalog.open({ store, clock, log: silent, files, epoch, replaceIndex, survey: nothing });
-  scope.after(() => catalog.close().catch(() => undefined));
+  opened.catalog = catalog;
   return { catalog, store, clock, snapshotFile };
 }
 

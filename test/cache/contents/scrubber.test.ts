@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { keys } from '../../../src/catalog/keys.js';
 import { parseTag } from '../../../src/oci/reference.js';
 import { makeImage } from '../../support/images.js';
 import { image, OperatedCache, signal } from '../support/contents.js';
@@ -152,12 +153,14 @@ describe('the scheduled scrub', () => {
     });
   }
 
-  it('heals what it finds and says so in the log', async (t) => {
+  it('heals what it finds, says so in the log, and keeps its report', async (t) => {
     const cache = await pulledCache(t);
     await cache.rot(large.digest);
     await cache.contents.scrub(signal);
     const [said] = cache.logs.filter((line) => line.includes('"msg":"scrubbed"'));
     assert.match(said ?? '', /"corrupt":1/);
+    const report = await cache.catalog.records.get(keys.scrub);
+    assert.deepEqual([report?.checked, report?.corrupt], [4, 1]);
     assert.ok(await cache.store.stat(large.digest));
   });
 });
