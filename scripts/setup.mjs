@@ -7,7 +7,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
@@ -26,8 +26,7 @@ if (!isInstalled()) {
 const sources = fingerprint();
 if (read('dist/.built-from') !== sources) {
   say('Building …');
-  rmSync(join(root, 'dist'), { recursive: true, force: true });
-  run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']);
+  run(process.execPath, ['scripts/build.mjs']);
   writeFileSync(join(root, 'dist/.built-from'), sources);
 }
 
@@ -61,7 +60,9 @@ function fingerprint() {
   const hash = createHash('sha256');
   for (const file of [
     ...files,
-    ...['tsconfig.json', 'tsconfig.build.json', 'package-lock.json'].map((name) => join(root, name)),
+    ...['tsconfig.json', 'tsconfig.build.json', 'package-lock.json', 'scripts/build.mjs'].map((name) =>
+      join(root, name),
+    ),
   ]) {
     hash
       .update(`${file.slice(root.length)}\0`)

@@ -1,30 +1,25 @@
 /**
  * The admin port: is the process alive (`/healthz`), should it be sent traffic (`/readyz`, which says why not), what
  * Prometheus reads (`/metrics`), and a page for a person (`/`). Being alive needs nothing but the event loop; a full disk or
- * an upstream that is down is no reason to be restarted. Nobody logs in here, so nothing here names a repository.
+ * an upstream that is down is no reason to be restarted. Only the page knows logins; nothing else names a repository.
  */
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { SingleFlight } from '../lib/async.js';
 import { AppError } from '../lib/errors.js';
 import type { Logger } from '../lib/log.js';
+import type { Reply } from './reply.js';
+import type { StatusPage } from './status-page.js';
 
 export interface AdminParts {
   /** Why no traffic should come, or undefined when it may. */
   readonly unready: () => string | undefined;
   readonly metrics: { readonly contentType: string; text(): Promise<string> };
-  /** HTML. */
-  readonly page: () => Promise<string>;
+  readonly page: Pick<StatusPage, 'answer'>;
   readonly log: Logger;
 }
 
 const LAST_ANSWERS_MS = 1000;
-
-interface Reply {
-  readonly status: number;
-  readonly type: string;
-  readonly text: string;
-}
 
 export class AdminServer {
   readonly #parts: AdminParts;
@@ -37,15 +32,16 @@ export class AdminServer {
     this.#server = createServer(
       { headersTimeout: 5_000, requestTimeout: 10_000, maxHeaderSize: 8_192 },
       (request, response) => {
-        void this.#reply(request).then(({ status, type, text }) => {
+        void this.#reply(request).then(({ status, type, body, headers }) => {
           response.writeHead(status, {
             'Content-Type': type,
-            'Content-Length': Buffer.byteLength(text),
+            'Content-Length': Buffer.byteLength(body),
             'Cache-Control': 'no-store',
-            'Content-Security-Policy': "default-src 'none'; style-src 'unsafe-inline'",
+            'Content-Security-Policy': "default-src 'none'",
             'X-Content-Type-Options': 'nosniff',
+            ...headers,
           });
-          response.end(request.method === 'HEAD' ? undefined : text);
+          response.end(request.method === 'HEAD' ? undefined : body);
         });
       },
     );
@@ -94,16 +90,13 @@ export class AdminServer {
         }
         case '/metrics': {
           const { metrics } = this.#parts;
-          return { status: 200, type: metrics.contentType, text: await this.#making.run(path, () => metrics.text()) };
+          return { status: 200, type: metrics.contentType, body: await this.#making.run(path, () => metrics.text()) };
         }
-        case '/':
-          return {
-            status: 200,
-            type: 'text/html; charset=utf-8',
-            text: await this.#making.run(path, () => this.#parts.page()),
-          };
         default:
-          return plain(404, 'there are /, /healthz, /readyz and /metrics\n');
+          return (
+            (await this.#parts.page.answer(path, request)) ??
+            plain(404, 'there are /, /healthz, /readyz and /metrics\n')
+          );
       }
     } catch (error) {
       this.#parts.log.error({ err: error, path }, 'admin request failed');
@@ -112,4 +105,4 @@ export class AdminServer {
   }
 }
 
-const plain = (status: number, text: string): Reply => ({ status, type: 'text/plain; charset=utf-8', text });
+const plain = (status: number, body: string): Reply => ({ status, type: 'text/plain; charset=utf-8', body });

@@ -6,7 +6,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Metrics } from '../admin/metrics.js';
 import { AdminServer } from '../admin/server.js';
-import { overall, statusPage } from '../admin/status-page.js';
+import { StatusPage } from '../admin/status-page.js';
 import { GarbageCollector } from '../cache/collect/collector.js';
 import { Doctor } from '../cache/doctor/doctor.js';
 import { Prefetcher } from '../cache/prefetch/prefetcher.js';
@@ -20,6 +20,7 @@ import { StatisticsLedger, type Statistics } from '../cache/statistics/statistic
 import type { Upstreams } from '../cache/doctor/upstream-states.js';
 import { checkLayout } from '../catalog/layout.js';
 import { openCatalog } from '../catalog/open-catalog.js';
+import { isLocal } from '../config/addresses.js';
 import type { Config } from '../config/schema.js';
 import { ControlServer } from '../control/server.js';
 import { FilesystemBlobStore } from '../content/filesystem-blob-store.js';
@@ -83,7 +84,6 @@ export async function startDaemon(config: Config, log: Logger, reread: () => Con
 
 async function start(config: Config, log: Logger, reread: () => Config, undo: Undo): Promise<Daemon> {
   const clock = systemClock;
-  const startedAt = clock.monotonic();
   let inForce = config;
   const { dataDir } = config;
   await mkdir(dataDir, { recursive: true });
@@ -93,7 +93,7 @@ async function start(config: Config, log: Logger, reread: () => Config, undo: Un
   undo.push('tracing', await startTracing(config.tracing, log));
 
   // What the parts above refer to before it is there.
-  const late: { admin?: AdminServer; prefetcher?: Prefetcher; collection?: Job } = {};
+  const late: { admin?: AdminServer; prefetcher?: Prefetcher; collection?: Job; scrub?: Job } = {};
   let draining = false;
   // The last to be closed: until then it says that, and why, no traffic should come.
   undo.push('admin', async () => late.admin?.close());
@@ -132,6 +132,7 @@ async function start(config: Config, log: Logger, reread: () => Config, undo: Un
     for (const { root, tags } of images) recollection.removed({ ...root, tags }, { at: clock.now(), by: 'collection' });
   };
   const eraser = new StoredEraser({ catalog, store, digestLocks, inUse, dropped });
+  const policy = { ...config.storage, ...config.gc };
   const collector = GarbageCollector.start({
     catalog,
     store,
@@ -140,7 +141,7 @@ async function start(config: Config, log: Logger, reread: () => Config, undo: Un
     eraser,
     clock,
     log,
-    policy: { ...config.storage, ...config.gc },
+    policy,
     inUse,
     nextAt: () => late.collection?.nextAt,
   });
@@ -190,20 +191,6 @@ async function start(config: Config, log: Logger, reread: () => Config, undo: Un
     if (draining) return 'stopping';
     return catalog.health === 'failed' ? 'the index has failed' : undefined;
   };
-  const page = async () =>
-    statusPage({
-      version: version(),
-      uptime: clock.monotonic() - startedAt,
-      unready: unready(),
-      health: catalog.health,
-      stored: await catalog.stored(),
-      flights: cache.flights.size,
-      upstreams: await doctor.list(),
-      counted: [
-        ['Since the start', overall(ledger.sinceStart)],
-        ['Last 24 hours', (await ledger.query({ since: clock.now() - 24 * 3_600_000 })).total],
-      ],
-    });
   const control = await ControlServer.open(
     { prefetches, collector, statistics: ledger, contents, upstreams: doctor, unready, clock, log },
     config.control,
@@ -229,6 +216,14 @@ async function start(config: Config, log: Logger, reread: () => Config, undo: Un
   );
   undo.push('registry', () => registry.close(AbortSignal.timeout(config.drainTimeout / 2)));
 
+  const page = await StatusPage.open({
+    ...{ version: version(), catalog, unready, statistics: ledger, collector, prefetches, contents, policy },
+    ...{ inUse, clock, log, flights: cache.flights, upstreams: () => doctor.list() },
+    nextScrubAt: () => late.scrub?.nextAt,
+    local: isLocal(config.admin.listen),
+    check: auth && ((authorization, address) => auth.check(authorization, address)),
+  });
+  undo.push('status page', () => page.close());
   const look = lookAround({
     ...{ config, clock, cache, spools, store, catalog, ledger, eraser, collector, prefetches, registry, control, auth },
     ready: () => unready() === undefined,
@@ -245,7 +240,7 @@ async function start(config: Config, log: Logger, reread: () => Config, undo: Un
     name: 'garbage collection',
     run: (signal) => collector.runScheduled(signal),
   });
-  scheduler.add({ ...config.scrub, timezone, name: 'scrub', run: (signal) => contents.scrub(signal) });
+  late.scrub = scheduler.add({ ...config.scrub, timezone, name: 'scrub', run: (signal) => contents.scrub(signal) });
   config.prefetch.jobs.forEach((job, index) => {
     const spec = prefetchSpec(job);
     const run = async () => {

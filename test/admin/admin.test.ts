@@ -1,23 +1,27 @@
-/** What the admin port shows to whoever asks: numbers, upstreams, and never a repository. */
+/** What the admin port shows to whoever asks: numbers, upstreams, and a repository only to who may know it. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
 import { Agent, get as httpGet, type IncomingMessage } from 'node:http';
+import { join } from 'node:path';
 import { text as readText } from 'node:stream/consumers';
 import { describe, it, type TestContext } from 'node:test';
+import { gunzipSync } from 'node:zlib';
+import { hash } from 'bcryptjs';
 import { AdminServer, type AdminParts } from '../../src/admin/server.js';
-import { statusPage } from '../../src/admin/status-page.js';
 import { deferred } from '../../src/lib/async.js';
-import { startTestDaemon } from '../support/daemon.js';
+import { startTestDaemon, type TestDaemonOptions } from '../support/daemon.js';
 import { eventually } from '../support/eventually.js';
 import { FakeRegistry } from '../support/fake-registry.js';
 import { get, head } from '../support/http.js';
 import { makeImage } from '../support/images.js';
+import { temporaryDirectory } from '../support/tmp.js';
 
 const LIMITS = { 'ratelimit-limit': '100;w=21600', 'ratelimit-remaining': '76;w=21600' };
 
-async function scene(t: TestContext) {
+async function scene(t: TestContext, options: Partial<TestDaemonOptions> = {}) {
   const registry = await FakeRegistry.start(t);
-  const daemon = await startTestDaemon(t, { upstreams: [{ name: 'up.test', url: registry.url }] });
+  const daemon = await startTestDaemon(t, { upstreams: [{ name: 'up.test', url: registry.url }], ...options });
   // A new directory has an index that is made from its blobs, of which there are none.
   await eventually(() => daemon.logged('index rebuilt').length > 0, 'the index is ready');
   const image = makeImage({ seed: 'admin' });
@@ -30,7 +34,7 @@ async function scene(t: TestContext) {
       await daemon.stored(digest);
     }
   }
-  return { daemon, image };
+  return { daemon, image, registry };
 }
 
 describe('/metrics', () => {
@@ -84,41 +88,113 @@ describe('/metrics', () => {
 });
 
 describe('the status page', () => {
-  it('shows version, health, upstreams and ratios, loads nothing, and names no repository', async (t) => {
+  it('shows what was counted and how everything is, and is whole without scripts', async (t) => {
     const { daemon } = await scene(t);
-    const { status, headers, body } = await get(`${daemon.adminUrl}/`);
+    const look = () => get(`${daemon.adminUrl}/`);
+    const isWhole = async () => /id="saved"[^]*id="largest"/.test((await look()).body.toString());
+    await eventually(isWhole, 'everything is looked up');
+    const { status, headers, body } = await look();
     assert.equal(status, 200);
     assert.match(headers['content-type'] ?? '', /^text\/html/);
     const text = body.toString();
-    for (const part of [
-      /<td>\d+\.\d+\.\d+<\/td>/,
-      /less than a minute/,
-      /<td>ready<\/td>/,
-      /up\.test/,
-      /closed/,
-      /76 of 100/,
-      /50\.0 %/,
-    ])
+    for (const part of [/Version \d+\.\d+\.\d+/, />Ready</, /up\.test/, /in order/, /76 of 100/, /50\.0 %/])
       assert.match(text, part);
-    assert.doesNotMatch(text, /secret|project/);
-    assert.doesNotMatch(text, /src=|url\(|@import|<script|<link|https?:/);
-    assert.match(String(headers['content-security-policy']), /default-src 'none'/);
+    assert.match(text, /secret\/project:v1/, 'this machine is told names');
+    assert.match(
+      String(headers['content-security-policy']),
+      /^default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; /,
+    );
   });
 
-  it('escapes what it shows', () => {
-    const text = statusPage({
-      version: '<b>&"\'',
-      uptime: (26 * 60 + 3) * 60_000,
-      unready: 'stopping',
-      health: 'full',
-      stored: { blobs: 0, bytes: 0 },
-      flights: 0,
-      upstreams: [],
-      counted: [],
+  it('names no repository to who is not at this machine', async (t) => {
+    const { daemon } = await scene(t);
+    for (const headers of [{ host: 'evil.example' }, { 'x-forwarded-for': '192.0.2.1' }]) {
+      const { status, body } = await get(`${daemon.adminUrl}/`, { headers });
+      assert.equal(status, 200);
+      assert.match(body.toString(), /up\.test/);
+      assert.doesNotMatch(body.toString(), /secret|project/);
+    }
+    assert.equal((await get(`${daemon.adminUrl}/login`)).status, 404);
+  });
+
+  it('shares no page between those who are told names and those who are not', async (t) => {
+    const { daemon } = await scene(t);
+    const ask = async (host: string) => (await get(`${daemon.adminUrl}/`, { headers: { host } })).body.toString();
+    const isWhole = async () => (await ask('127.0.0.1')).includes('secret/project:v1');
+    await eventually(isWhole, 'everything is looked up');
+    for (let turn = 0; turn < 10; turn++) {
+      const [here, elsewhere] = await Promise.all([ask('127.0.0.1'), ask('evil.example')]);
+      assert.match(here, /secret\/project:v1/);
+      assert.doesNotMatch(elsewhere, /secret|project/);
+    }
+  });
+
+  it('says that it stops, with the figures it had, while the last client is served', async (t) => {
+    const { daemon, registry } = await scene(t, { config: { drainTimeout: '60s' } });
+    const url = `${daemon.adminUrl}/`;
+    const look = async () => (await get(url)).body.toString();
+    await eventually(async () => (await look()).includes('id="largest"'), 'everything is looked up');
+    const image = makeImage({ seed: 'slow' });
+    registry.push('secret/project', image, 'v2');
+    await daemon.manifest('secret/project', 'v2');
+    const gate = registry.hold({ kind: 'blob', at: 'last' });
+    const reader = await daemon.openBlob('secret/project', image.layers[0]!.digest);
+    await gate.reached;
+    const stopped = daemon.stop();
+    const text = await look();
+    gate.open();
+    await reader.rest();
+    await stopped;
+    assert.match(text, />Not ready: stopping</);
+    assert.match(text, /id="saved"[^]*id="largest"/);
+  });
+
+  it('compresses for those who can take it', async (t) => {
+    const { daemon } = await scene(t);
+    const headers = { 'accept-encoding': 'gzip, br' };
+    const page = await get(`${daemon.adminUrl}/`, { headers });
+    assert.equal(page.headers['content-encoding'], 'gzip');
+    const text = gunzipSync(page.body).toString();
+    const [script = ''] = /page\/uplot\.js[^"]*/.exec(text) ?? [];
+    const zipped = await get(`${daemon.adminUrl}/${script}`, { headers });
+    const plain = await get(`${daemon.adminUrl}/${script}`);
+    assert.equal(zipped.headers['content-type'], 'text/javascript; charset=utf-8');
+    assert.ok(zipped.body.length < plain.body.length / 2);
+    assert.deepEqual(gunzipSync(zipped.body), plain.body);
+    assert.match(String(plain.headers['cache-control']), /max-age/);
+    assert.equal((await get(`${daemon.adminUrl}/page/../server.js`)).status, 404);
+  });
+});
+
+describe('the status page beyond loopback', () => {
+  const beyond = async (t: TestContext, registry = {}) => {
+    const { url } = await FakeRegistry.start(t);
+    const config = { admin: { listen: '0.0.0.0:0' } };
+    return startTestDaemon(t, { upstreams: [{ name: 'up.test', url }], registry, config });
+  };
+
+  it('has no login where clients have none, and names nothing', async (t) => {
+    const daemon = await beyond(t);
+    const here = daemon.adminUrl.replace('0.0.0.0', '127.0.0.1');
+    assert.match((await get(`${here}/`)).body.toString(), /registry\.auth/);
+    assert.equal((await get(`${here}/login`)).status, 404);
+  });
+
+  it('takes the logins of clients, and leaves health and metrics open', async (t) => {
+    const htpasswdFile = join(await temporaryDirectory(t), 'htpasswd');
+    await writeFile(htpasswdFile, `alice:${await hash('right', 4)}\n`);
+    const daemon = await beyond(t, { auth: { type: 'basic', htpasswdFile } });
+    const here = daemon.adminUrl.replace('0.0.0.0', '127.0.0.1');
+    const as = (password: string) => ({
+      headers: { authorization: `Basic ${Buffer.from(`alice:${password}`).toString('base64')}` },
     });
-    assert.match(text, /&lt;b&gt;&amp;&quot;&#39;/);
-    assert.match(text, /1 d 2 h 3 min/);
-    assert.match(text, /no: stopping/);
+    const page = async (options?: object) => (await get(`${here}/`, options)).body.toString();
+    assert.match(await page(), /href="login"/);
+    assert.match(await page(as('wrong')), /href="login"/);
+    assert.doesNotMatch(await page(as('right')), /href="login"|registry\.auth/);
+    assert.equal((await get(`${here}/login`)).status, 401);
+    assert.equal((await get(`${here}/login`, as('right'))).status, 303);
+    for (const open of ['healthz', 'readyz', 'metrics']) assert.equal((await get(`${here}/${open}`)).status, 200);
   });
 });
 
