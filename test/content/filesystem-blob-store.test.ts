@@ -225,7 +225,7 @@ describe('the blob store on the file system', () => {
     await store.publish(await area.verified(DIGEST, BLOB));
     disk.fail.stat = () => systemError('EIO');
     disk.calls.length = 0;
-    await assert.rejects(store.open(DIGEST), { code: 'STORE_FAILED' });
+    await assert.rejects(store.open(DIGEST), { code: 'BLOB_CORRUPT' });
     assert.deepEqual(disk.calls, ['stat', 'close']);
   });
 
