@@ -217,7 +217,7 @@ describe('the status page in a browser', { skip }, () => {
     assert.doesNotMatch(await (await asked).text(), /href="login"/, 'also when it keeps itself up to date');
   });
 
-  it('comes with 10,000 images, first painted when it prints, and is whole soon after', async (t) => {
+  it('comes with 10,000 images, says when it was first painted, and is whole soon after', async (t) => {
     const names = ['docker.io', 'ghcr.io', 'quay.io', 'registry.k8s.io'];
     const { url } = await FakeRegistry.start(t);
     const upstreams = names.map((name) => ({ name, url }));
