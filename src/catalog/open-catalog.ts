@@ -53,8 +53,18 @@ export async function openCatalog(options: OpenCatalogOptions): Promise<Catalog>
       if (!isAppError(error, 'INDEX_CORRUPT')) throw error;
       await replaceIndex(error);
     }
-    const rebuilding = (await pendingRebuild(store)) !== undefined;
-    return await Catalog.open({ store, clock, log, files, epoch, rebuilding, replaceIndex, survey });
+    const open = async () => {
+      const rebuilding = (await pendingRebuild(store)) !== undefined;
+      return Catalog.open({ store, clock, log, files, epoch, rebuilding, replaceIndex, survey });
+    };
+    try {
+      return await open();
+    } catch (error) {
+      // The first read of a damaged table may be one of these.
+      if (!isAppError(error, 'INDEX_CORRUPT')) throw error;
+      await replaceIndex(error);
+      return await open();
+    }
   } catch (error) {
     await store.close().catch(() => undefined);
     throw error;

@@ -194,6 +194,24 @@ describe('opening a data directory', () => {
     await assertWhole(await dir.open());
   });
 
+  it('is made anew when the first read that shows its damage is the last of the start', async (t) => {
+    const dir = await Directory.make(t);
+    await dir.fill();
+    let damaged = true;
+    const openLevel: OpenLevel = async (path, options) => {
+      const database = await openLevelDatabase(path, options);
+      const getSync = (key: string) => {
+        if (key !== keys.runningTime || !damaged) return database.getSync(key);
+        damaged = false;
+        throw Object.assign(new Error('bad block'), { code: 'LEVEL_CORRUPTION' });
+      };
+      return { ...database, getSync };
+    };
+    const catalog = await dir.open({ openLevel });
+    assert.equal((await catalog.tag(A, LATEST))?.digest, IMAGE.digest);
+    assert.equal((await dir.setAside()).length, 1);
+  });
+
   it('never takes an index that cannot be read for a damaged one', async (t) => {
     const dir = await Directory.make(t);
     await dir.fill();

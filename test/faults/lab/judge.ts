@@ -11,7 +11,7 @@ import { collectGarbage } from './steps.js';
 import type { World } from './world.js';
 
 /** What docs/architecture.md says lies in the data directory. */
-const KNOWN = ['blobs', 'epoch', 'index', 'lock', 'quarantine', 'snapshot', 'spool', 'statistics'];
+const KNOWN = ['blobs', 'epoch', 'format', 'index', 'lock', 'quarantine', 'snapshot', 'spool', 'statistics'];
 /** For what a collection has to wait for, milliseconds. */
 const PATIENCE = 60_000;
 /** Everything that is not pinned is old at once. */
