@@ -23,6 +23,7 @@ describe(`a daemon that is killed (seed ${seed})`, () => {
         await world.start();
         await judgePins(world);
         await world.assertKept();
+        if ((cycle + 1) % 50 === 0) process.stdout.write(`${cycle + 1} kills, ${world.oracle.survivals} found again\n`);
       }
       await world.stop();
       t.diagnostic(

@@ -29,6 +29,8 @@ describe(`a daemon whose power is cut (seed ${seed})`, { skip: withoutRoot }, ()
           await world.start();
           await judgePins(world);
           await world.assertKept();
+          if ((cut + 1) % 50 === 0)
+            process.stdout.write(`${cut + 1} power cuts on ${kind}, ${world.oracle.survivals} found again\n`);
         }
         await world.stop();
         t.diagnostic(`${CUTS} power cuts on ${kind}, ${world.oracle.survivals} acknowledged blobs found again`);

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { stopPrograms } from '../e2e/support/processes.js';
 import { eventually } from '../support/eventually.js';
-import { diskUsed, eventLoopLag, memoryOf, MiB, slope, type Point } from './lab/figures.js';
+import { diskUsed, eventLoopLag, liveMemory, memoryOf, MiB, probed, slope, type Point } from './lab/figures.js';
 import { judgeAtRest, judgePins } from './lab/judge.js';
 import { seed } from './lab/random.js';
 import { scoped } from './lab/scoped.js';
@@ -40,7 +40,7 @@ describe(`a soak (seed ${seed})`, () => {
       const soak = new Soak(world);
       await writeFile(REPORT, '');
       t.diagnostic(`report: ${REPORT}`);
-      await world.start();
+      await soak.begin();
 
       while (soak.seconds < LENGTH / 4) {
         await soak.broken();
@@ -71,7 +71,7 @@ describe(`a soak (seed ${seed})`, () => {
 class Soak {
   readonly #world: World;
   readonly #startedAt = performance.now();
-  /** The least memory of each round of the long life, by the hour: between collections of V8 it only says when they were. */
+  /** What is alive after each round of the long life, by the hour. */
   readonly #memory: Point[] = [];
   operations = 0;
   collections = 0;
@@ -86,6 +86,10 @@ class Soak {
     return (performance.now() - this.#startedAt) / 1000;
   }
 
+  begin(): Promise<void> {
+    return this.#world.start(probed(this.#world.dir));
+  }
+
   /** Ends its life in the middle of everything, and starts the next. */
   async broken(): Promise<void> {
     const world = this.#world;
@@ -94,7 +98,7 @@ class Soak {
     const listen = world.random.between(1, 400);
     this.operations += listen;
     await endedAtRandom(world, listen, () => (isKill ? world.kill() : world.stop()));
-    await world.start();
+    await this.begin();
   }
 
   /** A part of the long life. */
@@ -103,23 +107,12 @@ class Soak {
     world.onLine = (line) => {
       if (line.includes('"msg":"garbage collected"')) this.collections++;
     };
-    let least = Infinity;
-    const sample = setInterval(() => {
-      memoryOf(world.daemon.pid!).then(
-        ({ rssAnon }) => (least = Math.min(least, rssAnon)),
-        () => undefined,
-      );
-    }, 500);
-    try {
-      const until = AbortSignal.timeout(ROUND * 1000);
-      await work(world, { until, operators: true, faults: true, onStep: () => this.operations++ });
-    } finally {
-      clearInterval(sample);
-    }
-    this.#memory.push({ x: this.seconds / HOUR, y: least });
+    const until = AbortSignal.timeout(ROUND * 1000);
+    await work(world, { until, operators: true, faults: true, onStep: () => this.operations++ });
     await judgePins(world);
     await world.assertKept();
     world.registry.forgetRequests();
+    this.#memory.push({ x: this.seconds / HOUR, y: await liveMemory(world) });
     await this.report();
   }
 
@@ -142,6 +135,7 @@ class Soak {
       kills: this.kills,
       rssMiB: mib(rss),
       rssAnonMiB: mib(rssAnon),
+      liveMiB: mib(this.#memory.at(-1)?.y ?? NaN),
       descriptors: (await world.descriptors()).length,
       lagP99Ms: Math.round(await eventLoopLag(world)),
       diskMiB: mib(await diskUsed(world)),

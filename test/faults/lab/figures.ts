@@ -1,6 +1,9 @@
 /** What a daemon takes from the machine, as seen from outside of it. */
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { run } from '../../e2e/support/processes.js';
+import { eventually } from '../../support/eventually.js';
 import type { World } from './world.js';
 
 export const MiB = 1024 * 1024;
@@ -17,6 +20,34 @@ export async function memoryOf(pid: number): Promise<Memory> {
   const bytes = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]) * 1024;
   return { rss: bytes('VmRSS'), rssAnon: bytes('RssAnon') };
 }
+
+/** What runs a daemon, below the directory `dir`, so that `liveMemory` can ask it. */
+export function probed(dir: string): readonly string[] {
+  const probe = pathToFileURL(join(import.meta.dirname, 'memory-probe.mjs')).href;
+  return ['env', `NODE_OPTIONS=--import=${probe}`, `CISTERN_FAULT_MEMORY=${probeFile(dir)}`];
+}
+
+/** Bytes that are alive in a `probed` daemon, on the heap of V8 and beside it, after all garbage was collected. */
+export async function liveMemory({ dir, daemon }: World): Promise<number> {
+  const file = probeFile(dir);
+  await rm(file, { force: true });
+  process.kill(daemon.pid!, 'SIGUSR2');
+  let live = NaN;
+  await eventually(
+    async () => {
+      const told = await readFile(file, 'utf8').catch(() => undefined);
+      if (told === undefined) return false;
+      const { heapUsed, external } = JSON.parse(told) as { heapUsed: number; external: number };
+      live = heapUsed + external;
+      return true;
+    },
+    'the daemon tells its memory',
+    30_000,
+  );
+  return live;
+}
+
+const probeFile = (dir: string): string => join(dir, 'memory.json');
 
 /** The 99th percentile of how late the event loop was since the last time that anybody asked, in milliseconds. */
 export async function eventLoopLag(world: World): Promise<number> {
