@@ -43,6 +43,7 @@ describe(`a daemon whose power is cut (seed ${seed})`, { skip: withoutRoot }, ()
 /** Every other time just after something was acknowledged: what was forgotten to be synced is then surely lost. */
 async function cutAtRandom(world: World, disk: LoopDisk): Promise<void> {
   const cut = () => {
+    world.oracle.powerGoes();
     disk.cutPower();
     return world.kill();
   };

@@ -31,6 +31,8 @@ export class Oracle {
   /** What this daemon was asked to drop, and when it said that it had: before that nobody knows what was stored when. */
   readonly #drops = new Set<{ readonly names: ReadonlySet<string>; until: number }>();
   readonly #pinned = new Set<Shelved>();
+  /** When the power went, in milliseconds since the epoch. */
+  #darkSince = Infinity;
   /** Whether blobs that no manifest names may be collected any time, as with a short grace period. */
   sweeping = false;
   /** Complete answers that were compared, and found right. */
@@ -51,6 +53,7 @@ export class Oracle {
   hear(line: string): void {
     if (!line.includes('"msg":"stored"')) return;
     const { repository, digest, time } = JSON.parse(line) as Kept & { readonly time: string };
+    if (Date.parse(time) >= this.#darkSince) return;
     const isNamed = () =>
       [...this.#acknowledged.values()].some((kept) => this.#library.parentsOf(digest).has(kept.digest));
     if (this.sweeping && !this.#library.isManifest(digest) && !isNamed()) return;
@@ -59,12 +62,13 @@ export class Oracle {
 
   /** A command that was given at `since` said that the image is stored whole. */
   told(image: Shelved, since: number): void {
+    if (this.#isDark) return;
     for (const digest of image.digests) this.#acknowledge({ repository: image.repository, digest }, since);
   }
 
   /** A command said that it is pinned. */
   pins(image: Shelved): void {
-    this.#pinned.add(image);
+    if (!this.#isDark) this.#pinned.add(image);
   }
 
   /** It was asked to be pinned no more. */
@@ -110,9 +114,18 @@ export class Oracle {
     for (const name of [...this.#acknowledged.keys()]) if (!names.has(name)) this.#acknowledged.delete(name);
   }
 
+  /**
+   * The power goes. What is acknowledged until the next start is not held: a machine without power says nothing, but here the
+   * program lives on for a moment, and Linux tells a sync that is under way while a file system is shut down that it went well.
+   */
+  powerGoes(): void {
+    this.#darkSince = Date.now();
+  }
+
   /** What is acknowledged from now on is so after all that was asked for before. */
   restarted(): void {
     this.#drops.clear();
+    this.#darkSince = Infinity;
   }
 
   /** An answer for `digest`, of the whole or of [start, end) when it is partial. Throws when it is complete and wrong. */
@@ -148,6 +161,10 @@ export class Oracle {
       );
     }
     this.survivals++;
+  }
+
+  get #isDark(): boolean {
+    return this.#darkSince !== Infinity;
   }
 
   #acknowledge(kept: Kept, since: number): void {
