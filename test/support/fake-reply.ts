@@ -4,8 +4,11 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { brotliCompressSync, gzipSync } from 'node:zlib';
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { reset } from './listener.js';
+
+/** Its usual quality takes seconds for a large blob. */
+const FAST = { params: { [constants.BROTLI_PARAM_QUALITY]: 1 } };
 
 /**
  * Where in an answer something happens. A number is a byte of the whole blob, also when a range of it was asked:
@@ -114,7 +117,7 @@ export class Reply {
     if (fault.truncate) this.body = this.body.subarray(0, Math.max(0, at));
     if (fault.extra !== undefined) this.body = Buffer.concat([this.body, Buffer.alloc(fault.extra, 0x2a)]);
     if (fault.encoding !== undefined) {
-      this.body = fault.encoding === 'gzip' ? gzipSync(this.body) : brotliCompressSync(this.body);
+      this.body = fault.encoding === 'gzip' ? gzipSync(this.body) : brotliCompressSync(this.body, FAST);
       this.headers = { ...this.headers, 'content-encoding': fault.encoding };
     }
     this.#length = fault.length ?? this.#length;
