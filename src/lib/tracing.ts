@@ -3,7 +3,16 @@
  * what the log says: names, digests and codes, never a URL with its query, a header or a message. No request to an upstream
  * carries a trace's header: whom an operator watches is nobody else's business.
  */
-import { context, propagation, SpanKind, SpanStatusCode, trace, type Attributes, type Span } from '@opentelemetry/api';
+import {
+  context,
+  INVALID_SPAN_CONTEXT,
+  propagation,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+  type Attributes,
+  type Span,
+} from '@opentelemetry/api';
 import { toAppError } from './errors.js';
 
 const KINDS = { server: SpanKind.SERVER, client: SpanKind.CLIENT, internal: SpanKind.INTERNAL } as const;
@@ -38,6 +47,7 @@ export class RequestSpan {
 
   /** What `work` traces becomes part of it. */
   run<T>(work: () => T): T {
+    if (this.#span.spanContext() === INVALID_SPAN_CONTEXT) return work();
     return context.with(trace.setSpan(context.active(), this.#span), work);
   }
 

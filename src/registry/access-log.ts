@@ -16,6 +16,8 @@ export interface Entry {
   readonly id: string;
   readonly began: number;
   readonly span: RequestSpan;
+  /** The value of `?ns=`. */
+  readonly namespace: string | undefined;
   repository: Repository | undefined;
   reference: string | undefined;
   error: AppError | undefined;

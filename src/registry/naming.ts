@@ -40,7 +40,7 @@ export function nameRepository(
     return repository(upstream, inPath === upstream ? rest : path);
   }
   if (inPath !== undefined) return repository(inPath, rest);
-  if (first !== undefined && isHost(first) && looksLikeHost(first) && !/[A-Z]/.test(first)) throw unknown(first);
+  if (first !== undefined && looksLikeHost(first) && isHost(first) && !/[A-Z]/.test(first)) throw unknown(first);
   if (prefix !== undefined) {
     const upstream = find(prefix);
     if (upstream === undefined) throw unknown(prefix);

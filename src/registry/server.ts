@@ -4,6 +4,7 @@
  * is keyed by them.
  */
 import { randomBytes } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
@@ -30,7 +31,7 @@ import { referrers } from './referrers.js';
 import { NotAProxy, refuse } from './refusals.js';
 import { json, type Asked, type Reply } from './reply.js';
 import { route } from './router.js';
-import { Sender, type Sent } from './send.js';
+import { Sender } from './send.js';
 import { tags } from './tags.js';
 
 const MOST_CONNECTIONS = 16_384;
@@ -38,6 +39,8 @@ const MOST_CONNECTIONS_PER_ADDRESS = 4_096;
 
 /** Bodies up to this many bytes are left to the socket in one piece. */
 const WHOLE = 64 * 1024;
+
+const NO_QUERY = new URLSearchParams();
 
 const LIMITS = {
   /** Of TLS. */
@@ -50,6 +53,16 @@ const LIMITS = {
   /** Node.js would answer without a word, and go on to read what follows. */
   requireHostHeader: false,
 };
+
+/** A client's, with the requests that come over it one after the other, or in a row. */
+interface Connection {
+  /** Requests under way. */
+  answering: number;
+  /** It ends with the answer that is under way. */
+  closing: boolean;
+  /** Aborted when the client leaves. One for all requests, of which most are over before it could be asked. */
+  readonly leaving: AbortSignal;
+}
 
 export interface RegistryServerParts {
   readonly cache: PullThrough;
@@ -79,11 +92,8 @@ export class RegistryServer {
   readonly #tls: FollowedFiles<TlsMaterial> | undefined;
   readonly #sender: Sender;
   /** By address. */
-  readonly #connections = new Map<string, Set<Socket>>();
-  /** Requests under way on a connection. */
-  readonly #answering = new WeakMap<Socket, number>();
-  /** They end with the answer that is under way. */
-  readonly #closing = new WeakSet<Socket>();
+  readonly #sockets = new Map<string, Set<Socket>>();
+  readonly #connections = new WeakMap<Socket, Connection>();
   readonly #run = randomBytes(4).toString('hex');
   /** Requests that ended in an error, since the start. */
   readonly errors = new Map<ErrorCode, number>();
@@ -118,7 +128,7 @@ export class RegistryServer {
     this.#server.on('connection', (socket: Socket) => this.#count(socket));
     this.#server.on('connect', (_request, socket: Socket) => refuse(new NotAProxy(), socket, false));
     this.#server.on('clientError', (error: Error, socket: Socket) =>
-      refuse(error, socket, this.#answering.has(socket)),
+      refuse(error, socket, (this.#connections.get(socket)?.answering ?? 0) > 0),
     );
   }
 
@@ -183,12 +193,14 @@ export class RegistryServer {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { socket } = request;
-    if (this.#closing.has(socket)) return;
+    const connection = this.#connectionOf(request.socket);
+    if (connection.closing) return;
+    const query = queryOf(request);
     const entry: Entry = {
       id: `${this.#run}-${(++this.#requests).toString(36)}`,
       began: this.#clock.monotonic(),
       span: new RequestSpan('request', request.headers),
+      namespace: query.get('ns') ?? undefined,
       repository: undefined,
       reference: undefined,
       error: undefined,
@@ -196,42 +208,32 @@ export class RegistryServer {
       pull: undefined,
       sent: { bytes: 0 },
     };
-    const leaving = new AbortController();
-    this.#answering.set(socket, (this.#answering.get(socket) ?? 0) + 1);
+    connection.answering++;
     let reply: Reply | undefined;
     response.once('close', () => {
-      const others = (this.#answering.get(socket) ?? 1) - 1;
-      if (others > 0) this.#answering.set(socket, others);
-      else this.#answering.delete(socket);
-      if (!response.writableFinished) leaving.abort(new AppError('CANCELLED', 'the client left'));
+      connection.answering--;
       this.#tell(request, response, entry, reply);
       this.#accessLog.line(request, response, entry, reply);
     });
-    response.setHeader('X-Request-Id', entry.id);
     // What follows a body that nobody reads, or a change of protocol that never was, is not looked at.
     const ambiguous = request.httpVersion === '1.1' && hostsIn(request) !== 1;
-    if (ambiguous || hasBody(request) || request.headers.upgrade !== undefined) {
-      response.setHeader('Connection', 'close');
-      this.#closing.add(socket);
-    }
+    connection.closing = ambiguous || hasBody(request) || request.headers.upgrade !== undefined;
     try {
       if (ambiguous) throw new AppError('REQUEST_INVALID', 'a request has one Host header');
-      reply = await entry.span.run(() => this.#reply(request, entry, leaving.signal));
-      await this.#write(response, reply, entry.sent);
+      reply = await entry.span.run(() => this.#reply(request, query, entry, connection.leaving));
+      await this.#write(response, reply, entry, connection);
     } catch (error) {
       entry.error = toAppError(error);
       const { code } = entry.error;
       this.errors.set(code, (this.errors.get(code) ?? 0) + 1);
       if (code === 'INTERNAL') this.#log.error({ id: entry.id, err: error }, 'request failed');
-      this.#writeError(request, response, entry.error, entry.sent);
+      this.#writeError(response, entry.error, entry, connection);
     }
   }
 
-  async #reply(request: IncomingMessage, entry: Entry, signal: AbortSignal): Promise<Reply> {
+  async #reply(request: IncomingMessage, query: URLSearchParams, entry: Entry, signal: AbortSignal): Promise<Reply> {
     const { method, headers, url = '/' } = request;
-    const at = url.indexOf('?');
-    const path = at < 0 ? url : url.slice(0, at);
-    const query = new URLSearchParams(at < 0 ? '' : url.slice(at));
+    const [path = url] = url.split('?', 1);
     if (method !== 'GET' && method !== 'HEAD')
       throw new AppError('UNSUPPORTED', 'this mirror is read-only: push to the registry itself');
     entry.user = this.#certificates?.check(request.socket);
@@ -239,8 +241,8 @@ export class RegistryServer {
     const wanted = route(path);
     if (wanted.kind === 'ping') return json({}, { 'Cache-Status': 'cistern; hit' });
 
-    const ns = query.get('ns') ?? undefined;
-    const repository = nameRepository(this.#names, { ns, prefix: wanted.prefix, path: wanted.name });
+    const named = { ns: entry.namespace, prefix: wanted.prefix, path: wanted.name };
+    const repository = nameRepository(this.#names, named);
     entry.repository = repository;
     const asked: Asked = {
       head: method === 'HEAD',
@@ -268,16 +270,22 @@ export class RegistryServer {
     }
   }
 
-  async #write(response: ServerResponse, { status, headers, body, answered }: Reply, sent: Sent): Promise<void> {
+  async #write(
+    response: ServerResponse,
+    { status, headers, body, answered }: Reply,
+    entry: Entry,
+    connection: Connection,
+  ): Promise<void> {
     const streamed = body !== undefined && !Buffer.isBuffer(body);
     const whole = response.req.method === 'HEAD' || streamed ? undefined : body;
+    const { sent } = entry;
     try {
       if (response.destroyed) throw new AppError('CANCELLED', 'the client left');
       // A body that is not as long as announced is an error here, not a surprise there.
       response.strictContentLength = true;
       const begin = () => {
-        common(response, answered ? cacheStatus(answered) : 'cistern; fwd=bypass');
-        response.writeHead(status, headers);
+        const how = answered ? cacheStatus(answered) : 'cistern; fwd=bypass';
+        response.writeHead(status, { ...common(how, entry, connection), ...headers });
       };
       if (streamed) {
         await this.#sender.send(response, body.stream, begin, sent);
@@ -293,7 +301,7 @@ export class RegistryServer {
   }
 
   /** Never into a body that has begun: then the connection is cut, so that nobody takes it for complete. */
-  #writeError(request: IncomingMessage, response: ServerResponse, error: AppError, sent: Sent): void {
+  #writeError(response: ServerResponse, error: AppError, entry: Entry, connection: Connection): void {
     if (response.headersSent || response.destroyed) {
       response.destroy();
       return;
@@ -302,14 +310,16 @@ export class RegistryServer {
     const body = Buffer.from(
       JSON.stringify({ errors: [{ code: registry, message: error.message, detail: { reason: error.code } }] }),
     );
-    common(response, errorCacheStatus(error));
-    if (error instanceof UnsatisfiableRange) response.setHeader('Content-Range', `bytes */${error.size}`);
-    if (http === 401) response.setHeader('WWW-Authenticate', 'Basic realm="cistern", charset="UTF-8"');
-    if (http === 405) response.setHeader('Allow', 'GET, HEAD');
-    if (http === 429 || error.retryAfter !== undefined)
-      response.setHeader('Retry-After', Math.ceil(error.retryAfter ?? 30));
-    response.writeHead(http, { 'Content-Type': 'application/json', 'Content-Length': body.length });
-    this.#sender.sendWhole(response, request.method === 'HEAD' ? undefined : body, sent);
+    response.writeHead(http, {
+      ...common(errorCacheStatus(error), entry, connection),
+      ...(error instanceof UnsatisfiableRange && { 'Content-Range': `bytes */${error.size}` }),
+      ...(http === 401 && { 'WWW-Authenticate': 'Basic realm="cistern", charset="UTF-8"' }),
+      ...(http === 405 && { Allow: 'GET, HEAD' }),
+      ...((http === 429 || error.retryAfter !== undefined) && { 'Retry-After': Math.ceil(error.retryAfter ?? 30) }),
+      'Content-Type': 'application/json',
+      'Content-Length': body.length,
+    });
+    this.#sender.sendWhole(response, response.req.method === 'HEAD' ? undefined : body, entry.sent);
   }
 
   #tell(request: IncomingMessage, response: ServerResponse, entry: Entry, reply: Reply | undefined): void {
@@ -325,18 +335,29 @@ export class RegistryServer {
     });
   }
 
+  #connectionOf(socket: Socket): Connection {
+    const known = this.#connections.get(socket);
+    if (known) return known;
+    const leaving = new AbortController();
+    setMaxListeners(0, leaving.signal);
+    socket.once('close', () => leaving.abort(new AppError('CANCELLED', 'the client left')));
+    const connection = { answering: 0, closing: false, leaving: leaving.signal };
+    this.#connections.set(socket, connection);
+    return connection;
+  }
+
   #count(socket: Socket): void {
     const address = socket.remoteAddress ?? '';
-    const open = this.#connections.get(address) ?? new Set();
+    const open = this.#sockets.get(address) ?? new Set();
     if (open.size >= MOST_CONNECTIONS_PER_ADDRESS) {
       socket.destroy();
       return;
     }
-    this.#connections.set(address, open.add(socket));
+    this.#sockets.set(address, open.add(socket));
     socket.setNoDelay(true);
     socket.once('close', () => {
       open.delete(socket);
-      if (open.size === 0 && this.#connections.get(address) === open) this.#connections.delete(address);
+      if (open.size === 0 && this.#sockets.get(address) === open) this.#sockets.delete(address);
     });
   }
 
@@ -344,7 +365,7 @@ export class RegistryServer {
   #refuseHandshake(error: Error, { remoteAddress = '', remotePort }: TLSSocket): void {
     this.#log.debug({ err: error, client: remoteAddress }, 'TLS handshake failed');
     if (systemCode(error) !== 'ERR_SSL_HTTP_REQUEST') return;
-    const open = this.#connections.get(remoteAddress) ?? [];
+    const open = this.#sockets.get(remoteAddress) ?? [];
     for (const socket of open) if (socket.remotePort === remotePort) refuse(error, socket, false);
   }
 }
@@ -352,15 +373,27 @@ export class RegistryServer {
 const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 
-const hostsIn = ({ rawHeaders }: IncomingMessage): number =>
-  rawHeaders.filter((name, i) => i % 2 === 0 && /^host$/i.test(name)).length;
+function hostsIn({ rawHeaders }: IncomingMessage): number {
+  let hosts = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) if (/^host$/i.test(rawHeaders[i] ?? '')) hosts++;
+  return hosts;
+}
 
-function common(response: ServerResponse, status: string): void {
-  response.setHeader('Docker-Distribution-Api-Version', 'registry/2.0');
-  response.setHeader('Cache-Status', status);
-  const ns = new URLSearchParams(response.req.url?.split('?', 2)[1]).get('ns');
-  // Only what a header may hold; the value comes from the client.
-  if (ns !== null && /^[\w.:-]{1,255}$/.test(ns)) response.setHeader('OCI-Namespace', ns);
+function queryOf({ url = '' }: IncomingMessage): URLSearchParams {
+  const at = url.indexOf('?');
+  return at < 0 ? NO_QUERY : new URLSearchParams(url.slice(at));
+}
+
+/** Headers of every answer. */
+function common(status: string, { id, namespace }: Entry, { closing }: Connection): Record<string, string> {
+  return {
+    'X-Request-Id': id,
+    ...(closing && { Connection: 'close' }),
+    'Docker-Distribution-Api-Version': 'registry/2.0',
+    'Cache-Status': status,
+    // Only what a header may hold; the value comes from the client.
+    ...(namespace !== undefined && /^[\w.:-]{1,255}$/.test(namespace) && { 'OCI-Namespace': namespace }),
+  };
 }
 
 const header = (value: string | string[] | undefined): string | undefined => (Array.isArray(value) ? value[0] : value);
