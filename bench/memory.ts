@@ -1,4 +1,5 @@
 /** Memory that a server has for itself: under many readers of one large blob, and over a thousand pulls of new images. */
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
 import { checked, pull, readUntil, stall, warmed } from './support/client.js';
@@ -34,6 +35,7 @@ export const memoryOfReaders: Bench = (record) =>
 
 async function peakWhileRead(url: string, pid: number): Promise<Spread> {
   const ending = new AbortController();
+  setMaxListeners(READERS, ending.signal);
   const idle = await Promise.all(Array.from({ length: READERS / 10 }, () => stall(url)));
   const readers = Array.from({ length: READERS - idle.length }, () => readUntil(url, ending.signal));
   let peak = 0;
