@@ -9,7 +9,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
@@ -27,6 +27,7 @@ import { createLog } from '../src/lib/log.js';
 import { digestOf, parseDigest, type Digest } from '../src/oci/digest.js';
 import { buildIndex, RETENTION } from './support/large-index.js';
 import { figure, print } from './support/measure.js';
+import { anonymousMemory } from './support/process-use.js';
 
 const [blobs = 1_000_000, manifests = 50_000, garbage = 0.02] = process.argv.slice(2).map(Number);
 const GRACE = 3_600_000;
@@ -60,16 +61,19 @@ class AgreeingStore implements Pick<BlobStore, 'delete' | 'digests' | 'stat'> {
   }
 }
 
-/** Bytes that the process has for itself: not its files and libraries. */
-async function anonymous(): Promise<number> {
-  const status = await readFile('/proc/self/status', 'utf8');
-  return Number(/RssAnon:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024;
+/** What `growth` is told, when that is who started this. */
+export interface Collected {
+  readonly seconds: number;
+  /** MiB. */
+  readonly memory: number;
+  /** Milliseconds. */
+  readonly longestWait: number;
 }
 
 /** The longest that a pull's record waited, that the loop stood, and what memory there was, while `work` went on. */
-async function besidePulls(catalog: Catalog, name: string, work: () => Promise<unknown>): Promise<void> {
+async function besidePulls(catalog: Catalog, name: string, work: () => Promise<unknown>): Promise<Collected> {
   global.gc?.();
-  const before = await anonymous();
+  const before = anonymousMemory(process.pid);
   let peak = before;
   const waits: number[] = [];
   const over = new AbortController();
@@ -83,7 +87,7 @@ async function besidePulls(catalog: Catalog, name: string, work: () => Promise<u
       const repository = { upstream: 'docker.io', name: `library/pulled-${pull % 10}` };
       await catalog.recordBlob({ repository, descriptor, public: true });
       waits.push(performance.now() - from);
-      peak = Math.max(peak, await anonymous());
+      peak = Math.max(peak, anonymousMemory(process.pid));
       await sleep(10);
     }
   })();
@@ -101,6 +105,7 @@ async function besidePulls(catalog: Catalog, name: string, work: () => Promise<u
   print(`  memory grew at most by       ${figure(peak - before)} MiB`);
   print(`  a pull's record took at most ${figure(waits.at(-1) ?? 0)} ms, p99 ${figure(p99)} ms`);
   print(`  the event loop stood at most ${figure(delay.max / 1e6)} ms`);
+  return { seconds: took, memory: peak - before, longestWait: waits.at(-1) ?? 0 };
 }
 
 async function collect(collector: GarbageCollector, dryRun: boolean): Promise<void> {
@@ -145,7 +150,10 @@ async function measure(dataDir: string): Promise<void> {
   });
   print('no collection');
   await besidePulls(catalog, 'quiet', () => sleep(QUIET));
-  for (const dryRun of [true, false]) await besidePulls(catalog, String(dryRun), () => collect(collector, dryRun));
+  for (const dryRun of [true, false]) {
+    const collected = await besidePulls(catalog, String(dryRun), () => collect(collector, dryRun));
+    if (!dryRun) process.send?.(collected);
+  }
   await collector.close();
   await catalog.close();
 }

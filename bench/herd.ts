@@ -1,43 +1,62 @@
-/** Fifty clients want the same cold blob: what upstream is asked for, and what clients of different habits see. */
-import { setTimeout as sleep } from 'node:timers/promises';
-import { pull, stall } from './support/client.js';
-import { figure, median, print } from './support/measure.js';
-import { BenchUpstream, inBenchDir, MIB, startCistern } from './support/servers.js';
+/**
+ * Many clients want the same cold blob at once: how long the last of them takes, beside nginx that has the file already, and
+ * how many times upstream had to send it.
+ */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { checked, pullTogether } from './support/client.js';
+import { bytesOf, digestOf } from './support/content.js';
+import { interleaved, ratio, type Side } from './support/measure.js';
+import { startNginx } from './support/nginx.js';
+import { forget, NGINX_CACHE, REGISTRY, SQUID, startPeers } from './support/peers.js';
+import { atRest } from './support/process-use.js';
+import type { Bench } from './support/recorder.js';
+import { rounds, scaled } from './support/scale.js';
+import { BenchUpstream, forgetBlobs, inBenchDir, MIB, startCistern } from './support/servers.js';
 
-const RATE = 50 * MIB;
-const SIZE = 95 * MIB;
-const ROUNDS = 3;
+const SIZE = scaled(64, 4) * MIB;
+const HERDS = scaled([1, 10, 50, 200], [1, 10]);
+const CACHED = 'nginx, cached before';
 
-interface Round {
-  readonly asked: number;
-  readonly alone: number;
-  readonly slowest: number;
-  readonly late: number;
-}
+type Measure = 'seconds' | 'sent';
 
-export const herd = (): Promise<void> =>
+export const herd: Bench = (record) =>
   inBenchDir(async (dir) => {
-    const upstream = await BenchUpstream.start(RATE);
+    const upstream = await BenchUpstream.start();
     const cistern = await startCistern(dir, upstream.url);
-    const rounds: Round[] = [];
-    for (let round = 0; round < ROUNDS; round++) rounds.push(await one(upstream, cistern.url));
-    const of = (field: keyof Round) => median(rounds.map((round) => round[field]));
-    print('50 clients, one cold 95 MiB blob, upstream gives 50 MiB/s; one never reads, one joins half-way');
-    print(`  upstream bytes / unique bytes   ${of('asked').toFixed(3)}`);
-    print(`  slowest client / one direct     ${(of('slowest') / of('alone')).toFixed(2)} (${figure(of('slowest'))} s)`);
-    print(`  the late joiner's first byte    ${figure(of('late') * 1000)} ms`);
-  });
+    const nginx = await startNginx(join(dir, 'nginx'));
+    const blob = { seed: 'herd', size: SIZE };
+    await writeFile(join(nginx.root, 'blob'), bytesOf(blob));
+    await checked(`${nginx.url}/blob`, digestOf(blob));
+    const peers = await startPeers(record, [REGISTRY, NGINX_CACHE, SQUID], { dir, upstream: upstream.url });
 
-async function one(upstream: BenchUpstream, cistern: string): Promise<Round> {
-  const path = `/v2/bench/image/blobs/${await upstream.blob(SIZE)}`;
-  const alone = (await pull(upstream.url + path)).seconds;
-  const before = await upstream.sent();
-  const readers = Array.from({ length: 48 }, () => pull(cistern + path));
-  const release = await stall(cistern + path);
-  await sleep(((SIZE / RATE) * 1000) / 2);
-  const late = await pull(cistern + path);
-  const transfers = await Promise.all(readers);
-  release();
-  const asked = ((await upstream.sent()) - before) / SIZE;
-  return { asked, alone, slowest: Math.max(...transfers.map(({ seconds }) => seconds)), late: late.firstByte };
-}
+    for (const clients of HERDS) {
+      const cold = (name: string, url: string, pid: number, after: () => Promise<void>): Side<Measure> => ({
+        name,
+        run: async () => {
+          const digest = await upstream.blob(SIZE);
+          const before = await upstream.sent();
+          const seconds = await pullTogether(`${url}/v2/bench/image/blobs/${digest}`, clients);
+          await atRest(pid);
+          const sent = ((await upstream.sent()) - before) / SIZE;
+          await after();
+          return { seconds, sent };
+        },
+      });
+      const sides: Side<Measure>[] = [
+        { name: CACHED, run: async () => ({ seconds: await pullTogether(`${nginx.url}/blob`, clients) }) },
+        cold('cistern', cistern.url, cistern.pid!, () => forgetBlobs(dir)),
+        ...[...peers].map(([name, peer]) => cold(name, peer.url, peer.pid, () => forget(peer))),
+      ];
+      const { seconds, sent } = await interleaved(rounds(3), ['seconds', 'sent'], sides);
+      const title = `Herd of ${clients} on one cold 64 MiB blob`;
+      record.compare(`${title}: the last client`, 's', seconds, CACHED, { name: 'time', axis: 'clients', x: clients });
+      const plot = { name: 'upstream', axis: 'clients', x: clients };
+      record.compare(`${title}: upstream bytes / unique bytes`, 'x', sent, 'cistern', plot);
+      if (clients !== HERDS.at(-1)) continue;
+      const what = `herd of ${clients}`;
+      record.target(`${what}, upstream bytes`, 'x unique bytes', { atMost: 1 }, sent.get('cistern')?.median);
+      const last = ratio(seconds, 'cistern', CACHED);
+      record.target(`${what}, last client`, 'x nginx with the file cached', { atMost: 1.3 }, last);
+    }
+  });

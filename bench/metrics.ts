@@ -6,26 +6,29 @@
  */
 import { request } from 'undici';
 import { requestsPerSecond } from './support/client.js';
-import { interleaved, median, print, report, secondsOf } from './support/measure.js';
-import { BenchUpstream, inBenchDir, processorSeconds, startScript } from './support/servers.js';
+import { interleaved, print, secondsOf, spreadOf } from './support/measure.js';
+import { processorSeconds } from './support/process-use.js';
+import type { Bench, Recorder } from './support/recorder.js';
+import { scaled } from './support/scale.js';
+import { BenchUpstream, inBenchDir, startScript } from './support/servers.js';
 import { Cistern } from '../test/e2e/support/cistern.js';
 import { join } from 'node:path';
 
-const ROUNDS = 60;
+const ROUNDS = scaled(60, 2);
 const SECONDS = 0.5;
 const CONNECTIONS = 16;
 const UPSTREAMS = 20;
-const SCRAPES = 200;
+const SCRAPES = scaled(200, 5);
 
-export const metricsCost = (): Promise<void> =>
+export const metricsCost: Bench = (record) =>
   inBenchDir(async (dir) => {
     const upstream = await BenchUpstream.start();
     await upstream.image('bench/image', 1, 1000);
-    await costOfRequests(upstream.url, dir);
-    await costOfScrapes(upstream.url, dir);
+    await costOfRequests(record, upstream.url, dir);
+    await costOfScrapes(record, upstream.url, dir);
   });
 
-async function costOfRequests(upstream: string, dir: string): Promise<void> {
+async function costOfRequests(record: Recorder, upstream: string, dir: string): Promise<void> {
   const spent = new Map<string, { seconds: number; requests: number }>();
   const side = async (name: string, ...extra: string[]) => {
     const { pid, output } = await startScript('counting-registry.ts', [upstream, join(dir, name), ...extra]);
@@ -44,18 +47,21 @@ async function costOfRequests(upstream: string, dir: string): Promise<void> {
       ]);
       total.seconds += processorSeconds(pid) - before;
       total.requests += rate * SECONDS;
-      return rate;
+      return { rate };
     };
     return { name, run };
   };
   const sides = [await side('without'), await side('without, again'), await side('metrics', 'metrics')];
-  report(`Manifests by tag, ${CONNECTIONS} connections`, 'req/s', await interleaved(ROUNDS, sides), 'without');
+  const { rate } = await interleaved(ROUNDS, ['rate'], sides);
+  record.compare(`Metrics: manifests by tag, ${CONNECTIONS} connections`, 'req/s', rate, 'without');
   print(`  medians of ${ROUNDS} turns of ${SECONDS} s each`);
-  const times = new Map([...spent].map(([name, { seconds, requests }]) => [name, (seconds / requests) * 1e6]));
-  report('Processor time of a request, over all turns', 'µs', times, 'without');
+  const times = [...spent].map(
+    ([name, { seconds, requests }]) => [name, spreadOf([(seconds / requests) * 1e6])] as const,
+  );
+  record.compare('Metrics: processor time of a request, over all turns', 'µs', new Map(times), 'without');
 }
 
-async function costOfScrapes(upstream: string, dir: string): Promise<void> {
+async function costOfScrapes(record: Recorder, upstream: string, dir: string): Promise<void> {
   const names = Array.from({ length: UPSTREAMS }, (_, number) => `up${number}.test`);
   const upstreams = names.map((name) => ({ name, url: upstream, allowNetworks: ['127.0.0.0/8'] }));
   const cistern = await Cistern.start({ dir: join(dir, 'cistern'), upstreams });
@@ -69,8 +75,10 @@ async function costOfScrapes(upstream: string, dir: string): Promise<void> {
   const before = processorSeconds(cistern.pid!);
   for (let count = 0; count < SCRAPES; count++) times.push((await secondsOf(() => scrape(cistern.adminUrl))) * 1000);
   const processor = ((processorSeconds(cistern.pid!) - before) / SCRAPES) * 1000;
-  print(`A scrape with ${UPSTREAMS} upstreams, ${bytes} bytes: median ${median(times).toFixed(1)} ms,`);
-  print(`  ${processor.toFixed(1)} ms of processor time`);
+  const title = `Metrics: a scrape with ${UPSTREAMS} upstreams, ${Math.round(bytes / 1000)} kB`;
+  record.own(title, 'ms', spreadOf(times));
+  record.own(`${title}: processor time`, 'ms', processor);
+  record.target(`a scrape with ${UPSTREAMS} upstreams`, 'ms', { atMost: 20 }, spreadOf(times).median);
 }
 
 async function scrape(admin: string): Promise<number> {

@@ -3,12 +3,14 @@
  * upstream gives, or at what so many connections at once get, whichever is slower. The promise is 1.2.
  */
 import { last, Plane, spec } from '../test/cache/prefetch/prefetch-support.js';
-import { figure, median, print } from './support/measure.js';
+import { spreadOf } from './support/measure.js';
+import type { Bench, Recorder } from './support/recorder.js';
+import { rounds, scaled } from './support/scale.js';
 import { BenchUpstream, inBenchDir, MIB } from './support/servers.js';
 
 const LAYERS = 20;
-const LAYER = 8 * MIB;
-const ROUNDS = 3;
+const LAYER = scaled(8, 1) * MIB;
+const ROUNDS = rounds(3);
 const PROMISE = 1.2;
 
 interface Case {
@@ -24,12 +26,11 @@ const CASES: readonly Case[] = [
   { title: '16 layers at once, upstream gives 60 MB/s', concurrency: 16, rate: 0, total: 60_000_000 },
 ];
 
-export async function prefetch(): Promise<void> {
-  print(`Prefetch of ${LAYERS} layers of ${LAYER / MIB} MiB, as a multiple of the least possible time`);
-  for (const each of CASES) await inBenchDir(() => measure(each));
-}
+export const prefetch: Bench = async (record) => {
+  for (const each of CASES) await inBenchDir(() => measure(record, each));
+};
 
-async function measure({ title, concurrency, rate, total }: Case): Promise<void> {
+async function measure(record: Recorder, { title, concurrency, rate, total }: Case): Promise<void> {
   const upstream = await BenchUpstream.start(rate, total);
   const ends: (() => void | Promise<void>)[] = [];
   const scope = { after: (end: () => void | Promise<void>) => void ends.push(end) };
@@ -49,11 +50,9 @@ async function measure({ title, concurrency, rate, total }: Case): Promise<void>
     }
     const bytes = LAYERS * LAYER;
     const slowest = Math.max(rate > 0 ? bytes / (rate * concurrency) : 0, total > 0 ? bytes / total : 0);
-    const took = median(seconds);
-    const verdict = took / slowest <= PROMISE ? 'kept' : 'BROKEN';
-    print(
-      `  ${title.padEnd(44)} ${figure(took / slowest)} x ${figure(slowest)} s; the promise of ${PROMISE} is ${verdict}`,
-    );
+    const times = spreadOf(seconds.map((took) => took / slowest));
+    record.own(`Prefetch of ${LAYERS} layers of 8 MiB, ${title}`, 'x the least possible time', times);
+    record.target(`prefetch, ${title}`, 'x the least possible time', { atMost: PROMISE }, times.median);
   } finally {
     for (const end of ends) await end();
   }

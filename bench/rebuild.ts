@@ -1,7 +1,7 @@
 /**
  * A daemon of 100,000 blobs: how long it takes to start, and to make its index anew when that is lost, with and without
  * the snapshot. What the machine allows is measured in the same run: a bare walk that only stats each file. While the
- * index is rebuilt a client goes on asking; the longest that one of its answers took is printed too.
+ * index is rebuilt a client goes on asking; the longest that one of its answers took is a figure too.
  */
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
@@ -18,9 +18,12 @@ import { parseTag } from '../src/oci/reference.js';
 import type { Cistern } from '../test/e2e/support/cistern.js';
 import { statusOf } from '../test/e2e/support/processes.js';
 import { figure, print, secondsOf } from './support/measure.js';
-import { inBenchDir, processorSeconds, startCistern, UPSTREAM } from './support/servers.js';
+import { processorSeconds } from './support/process-use.js';
+import type { Bench, Recorder } from './support/recorder.js';
+import { scaled } from './support/scale.js';
+import { inBenchDir, startCistern, UPSTREAM } from './support/servers.js';
 
-const IMAGES = 5_000;
+const IMAGES = scaled(5_000, 100);
 /** Of one image, beside its manifest and its configuration. */
 const LAYERS = 18;
 const BLOBS = IMAGES * (LAYERS + 2);
@@ -32,52 +35,60 @@ interface Image {
   readonly children: readonly Digest[];
 }
 
-export const rebuild = (): Promise<void> =>
+export const rebuild: Bench = (record) =>
   inBenchDir(async (dir) => {
     const data = join(dir, 'cistern/var');
     const images = Array.from({ length: IMAGES }, (_, number) => makeImage(join(data, 'blobs'), number));
     print(`${BLOBS} blobs, ${IMAGES} of them manifests of ${LAYERS + 1} children`);
-    bareWalk(join(data, 'blobs'));
+    bareWalk(record, join(data, 'blobs'));
 
-    await measured('index and snapshot lost', dir, async (cistern) => await rebuilt(cistern, '/v2/'));
+    const lost = 'index and snapshot lost';
+    await measured(record, lost, dir, async (cistern) => await rebuilt(record, lost, cistern, '/v2/'));
     await writeRecords(join(data, 'index'), images);
-    await measured('intact index', dir, () => Promise.resolve());
+    await measured(record, 'intact index', dir, () => Promise.resolve());
     await rm(join(data, 'index'), { recursive: true });
     const blob = `/v2/${UPSTREAM}/${nameOf(0)}/blobs/${images[0]!.children[0]!}`;
-    await measured('index lost', dir, async (cistern) => await rebuilt(cistern, blob));
+    await measured(record, 'index lost', dir, async (cistern) => await rebuilt(record, 'index lost', cistern, blob));
   });
 
-async function measured(what: string, dir: string, work: (cistern: Cistern) => Promise<void>): Promise<void> {
+async function measured(
+  record: Recorder,
+  what: string,
+  dir: string,
+  work: (cistern: Cistern) => Promise<void>,
+): Promise<void> {
   const started = performance.now();
   const cistern = await startCistern(dir, 'http://127.0.0.1:9');
-  print(what);
-  print(`  from its start to its port    ${figure((performance.now() - started) / 1000)} s${processor(cistern)}`);
+  const seconds = (performance.now() - started) / 1000;
+  record.own(`${BLOBS} blobs, ${what}: start`, 's', seconds);
+  if (what === 'intact index') record.target('start with 100,000 blobs', 's', { atMost: 5 }, seconds);
   await work(cistern);
-  const stopping = await secondsOf(() => cistern.stop());
-  print(`  to stop                       ${figure(stopping)} s`);
+  record.own(`${BLOBS} blobs, ${what}: stop`, 's', await secondsOf(() => cistern.stop()));
 }
 
 /** Asks for `path` until the index is rebuilt. */
-async function rebuilt(cistern: Cistern, path: string): Promise<void> {
+async function rebuilt(record: Recorder, what: string, cistern: Cistern, path: string): Promise<void> {
   let slowest = 0;
-  let asked = 0;
   const line = () => logged(cistern, 'index rebuilt');
   while (!line()) {
     const seconds = await secondsOf(async () => {
       if ((await statusOf(cistern.url + path)) !== 200) throw new Error(`${path} was not served`);
     });
     slowest = Math.max(slowest, seconds);
-    asked++;
     await sleep(5);
   }
-  const spent = processor(cistern);
+  const spent = processorSeconds(cistern.pid!);
   const survey = Number(line()!['durationMs']) / 1000;
   const restored = logged(cistern, 'snapshot restored');
-  const restore = Number(restored?.['durationMs']) / 1000;
-  print(`  snapshot restored             ${figure(restore)} s, ${String(restored?.['records'])} records`);
-  print(`  stored blobs read and written ${rate(survey)}`);
-  print(`  both                          ${rate(survey + restore)}${spent}`);
-  print(`  the slowest of ${asked} answers    ${figure(slowest * 1000)} ms`);
+  const restore = Number(restored?.['durationMs'] ?? 0) / 1000;
+  print(
+    `  snapshot restored: ${figure(restore)} s, ${String(restored?.['records'])} records; processor ${figure(spent)} s`,
+  );
+  const title = `${BLOBS} blobs, ${what}`;
+  record.own(`${title}: stored blobs read and written`, 'blobs/s', BLOBS / survey);
+  record.own(`${title}: with the snapshot's records before`, 'blobs/s', BLOBS / (survey + restore));
+  record.own(`${title}: the slowest answer meanwhile`, 'ms', slowest * 1000);
+  record.target(`rebuild, ${what}`, 'blobs/s', { atLeast: 50_000 }, BLOBS / (survey + restore));
 }
 
 function logged(cistern: Cistern, message: string): Record<string, unknown> | undefined {
@@ -85,18 +96,10 @@ function logged(cistern: Cistern, message: string): Record<string, unknown> | un
   return line === undefined ? undefined : (JSON.parse(line) as Record<string, unknown>);
 }
 
-const rate = (seconds: number): string => `${figure(seconds)} s, ${figure(BLOBS / seconds)} blobs/s`;
-
-/** On a machine that does other things too this says more than the time. */
-const processor = ({ pid }: Cistern): string => `, ${figure(processorSeconds(pid!))} s of processor`;
-
-function bareWalk(blobs: string): void {
-  const before = process.cpuUsage();
+function bareWalk(record: Recorder, blobs: string): void {
   const started = performance.now();
   walk(blobs);
-  const seconds = (performance.now() - started) / 1000;
-  const { user, system } = process.cpuUsage(before);
-  print(`  a bare walk, one stat each    ${rate(seconds)}, ${figure((user + system) / 1e6)} s of processor`);
+  record.own(`${BLOBS} blobs: a bare walk, one stat each`, 'blobs/s', (BLOBS * 1000) / (performance.now() - started));
 }
 
 function walk(blobs: string): number {

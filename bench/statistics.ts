@@ -4,44 +4,37 @@
  * counting alone is timed as well.
  */
 import { requestsPerSecond } from './support/client.js';
-import { interleaved, median, print, report } from './support/measure.js';
-import { BenchUpstream, inBenchDir, processorSeconds, startScript } from './support/servers.js';
+import { interleaved, print } from './support/measure.js';
+import { processorSeconds } from './support/process-use.js';
+import type { Bench } from './support/recorder.js';
+import { scaled } from './support/scale.js';
+import { BenchUpstream, inBenchDir, startScript } from './support/servers.js';
 
-const ROUNDS = 40;
+const ROUNDS = scaled(40, 2);
 const SECONDS = 0.5;
 const CONNECTIONS = 16;
 
-export const statisticsCost = (): Promise<void> =>
+export const statisticsCost: Bench = (record) =>
   inBenchDir(async (dir) => {
     const upstream = await BenchUpstream.start();
     await upstream.image('bench/image', 1, 1000);
     const { url, pid, output } = await startScript('counting-registry.ts', [upstream.url, dir]);
     const counting = `http://127.0.0.1:${/^counting (\d+)$/m.exec(output)?.[1] ?? ''}`;
-    const spent = new Map<string, number[]>();
     const side = async (name: string, registry: string) => {
       const manifest = `${registry}/v2/bench/image/manifests/latest`;
       await requestsPerSecond(manifest, CONNECTIONS, 2);
-      const times: number[] = [];
-      spent.set(name, times);
       const run = async () => {
         const before = processorSeconds(pid);
         const rate = await requestsPerSecond(manifest, CONNECTIONS, SECONDS);
-        times.push(((processorSeconds(pid) - before) / (rate * SECONDS)) * 1e6);
-        return rate;
+        return { rate, cost: ((processorSeconds(pid) - before) / (rate * SECONDS)) * 1e6 };
       };
       return { name, run };
     };
     const sides = [await side('plain', url), await side('counting', counting)];
-    const rates = await interleaved(ROUNDS, sides);
-    report(`Manifests by tag, ${CONNECTIONS} connections`, 'req/s', rates, 'plain');
-    report(
-      'Processor time of a request',
-      'µs',
-      new Map([...spent].map(([name, values]) => [name, median(values)])),
-      'plain',
-    );
+    const { rate, cost } = await interleaved(ROUNDS, ['rate', 'cost'], sides);
+    record.compare(`Statistics: manifests by tag, ${CONNECTIONS} connections`, 'req/s', rate, 'plain');
+    record.compare('Statistics: processor time of a request', 'µs', cost, 'plain');
     print(`  medians of ${ROUNDS} turns of ${SECONDS} s each`);
     const alone = Number(/^answered ([\d.]+)$/m.exec(output)?.[1]);
-    const share = (alone / median(spent.get('plain')!)) * 100;
-    print(`Counting a request, alone: ${alone} µs, ${share.toFixed(1)} % of a plain request's processor time`);
+    record.own('Statistics: counting a request, alone', 'µs', alone);
   });

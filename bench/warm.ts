@@ -1,38 +1,85 @@
-/** A blob that is stored: Cistern beside Debian's docker-registry and nginx, for one client and for eight. */
-import { writeFile } from 'node:fs/promises';
+/**
+ * A blob that is stored, for one client and for many, and what a GiB of it costs each server in processor time. nginx gives
+ * the very file that Cistern stored. Digests are checked once a side, untimed; the timed transfers are counted only.
+ */
+import { link } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DebianRegistry } from '../test/e2e/support/debian-registry.js';
-import { until } from '../test/e2e/support/processes.js';
-import { outcomeOf, pull } from './support/client.js';
-import { bytesOf, digestOf } from './support/content.js';
-import { interleaved, report, secondsOf } from './support/measure.js';
-import { inBenchDir, MIB, startCistern, startNginx, upload } from './support/servers.js';
+import { checked, pullTogether, warmed } from './support/client.js';
+import { interleaved, ratio, type Side, type Spreads } from './support/measure.js';
+import { startNginx } from './support/nginx.js';
+import { DISTRIBUTION, NGINX_CACHE, REGISTRY, SQUID, startPeers } from './support/peers.js';
+import { processorSeconds } from './support/process-use.js';
+import type { Bench, Recorder } from './support/recorder.js';
+import { rounds, scaled } from './support/scale.js';
+import { BenchUpstream, inBenchDir, MIB, startCistern, storedFile } from './support/servers.js';
 
-export const warmBlob = (): Promise<void> =>
+interface Case {
+  readonly clients: number;
+  readonly rounds: number;
+}
+
+const GIB = 1024 * MIB;
+const NGINX = 'nginx sendfile';
+
+export const warmBlob: Bench = async (record) => {
+  const cases = [
+    { clients: 1, rounds: rounds(9) },
+    { clients: 4, rounds: rounds(5) },
+  ];
+  await measure(record, scaled(GIB, 8 * MIB), '1 GiB', cases);
+  await measure(record, scaled(256 * MIB, 4 * MIB), '256 MiB', [{ clients: scaled(32, 3), rounds: rounds(5) }]);
+};
+
+const measure = (record: Recorder, size: number, said: string, cases: readonly Case[]): Promise<void> =>
   inBenchDir(async (dir) => {
-    const blob = { seed: 'warm', size: 256 * MIB };
-    const digest = digestOf(blob);
-    const bytes = Buffer.concat([...bytesOf(blob)]);
+    const upstream = await BenchUpstream.start();
+    const digest = await upstream.blob(size);
     const path = `/v2/bench/image/blobs/${digest}`;
+    const cistern = await startCistern(dir, upstream.url);
+    await warmed(cistern.url + path);
+    const nginx = await startNginx(join(dir, 'nginx'));
+    await link(storedFile(dir, digest), join(nginx.root, 'blob'));
+    await checked(`${nginx.url}/blob`, digest);
+    const peers = await startPeers(record, [REGISTRY, DISTRIBUTION, NGINX_CACHE, SQUID], {
+      dir,
+      upstream: upstream.url,
+    });
+    for (const { url } of peers.values()) await checked(url + path);
 
-    const registry = await DebianRegistry.start({ dir: join(dir, 'registry') });
-    await upload(registry.url, 'bench/image', bytes, digest);
-    const nginx = await startNginx(dir);
-    await writeFile(join(dir, 'www/blob'), bytes);
-    const cistern = await startCistern(dir, registry.url);
-    await pull(cistern.url + path);
-    await until(async () => (await outcomeOf(cistern.url + path)).startsWith('cistern; hit'), 'the blob to be a hit');
-
-    for (const clients of [1, 8]) {
-      const rate = async (url: string) => {
-        const seconds = await secondsOf(() => Promise.all(Array.from({ length: clients }, () => pull(url))));
-        return (clients * blob.size) / MIB / seconds;
-      };
-      const medians = await interleaved(clients === 1 ? 11 : 5, [
-        { name: 'docker-registry', run: () => rate(registry.url + path) },
-        { name: 'nginx', run: () => rate(`${nginx}/blob`) },
-        { name: 'cistern', run: () => rate(cistern.url + path) },
-      ]);
-      report(`Warm blob of 256 MiB, ${clients} client${clients === 1 ? '' : 's'}`, 'MiB/s', medians, 'docker-registry');
+    for (const { clients, rounds: count } of cases) {
+      const side = (name: string, url: string, pid: number): Side<'rate' | 'cost'> => ({
+        name,
+        run: async () => {
+          const before = processorSeconds(pid);
+          const seconds = await pullTogether(url, clients);
+          const cost = (processorSeconds(pid) - before) / ((clients * size) / GIB);
+          return { rate: (clients * size) / MIB / seconds, cost };
+        },
+      });
+      const sides = [
+        side('cistern', cistern.url + path, cistern.pid!),
+        side(NGINX, `${nginx.url}/blob`, nginx.pid),
+        ...[...peers].map(([name, { url, pid }]) => side(name, url + path, pid)),
+      ];
+      const { rate, cost } = await interleaved(count, ['rate', 'cost'], sides);
+      const title = `Warm blob of ${said}, ${clients} client${clients === 1 ? '' : 's'}`;
+      record.compare(title, 'MiB/s', rate, REGISTRY, { name: 'rate', axis: 'clients', x: clients });
+      const plot = { name: 'processor', axis: 'clients', x: clients };
+      record.compare(`${title}: processor time`, 's a GiB', cost, REGISTRY, plot);
+      promised(record, `warm ${said}, ${clients} client${clients === 1 ? '' : 's'}`, clients, { rate, cost });
     }
   });
+
+function promised(
+  record: Recorder,
+  what: string,
+  clients: number,
+  { rate, cost }: Readonly<Record<'rate' | 'cost', Spreads>>,
+): void {
+  const alone = clients === 1;
+  record.target(what, 'x docker-registry', { atLeast: alone ? 1.3 : 1.2 }, ratio(rate, 'cistern', REGISTRY));
+  record.target(what, 'x nginx sendfile', { atLeast: alone ? 1 : 0.95 }, ratio(rate, 'cistern', NGINX));
+  if (alone) return;
+  record.target(`${what}, processor`, 'x docker-registry', { atMost: 0.9 }, ratio(cost, 'cistern', REGISTRY));
+  record.target(`${what}, processor`, 'x nginx sendfile', { atMost: 1.2 }, ratio(cost, 'cistern', NGINX));
+}

@@ -1,34 +1,62 @@
-/** What the benches pull with: plain node:http, a fresh connection a transfer, bytes counted and thrown away. */
+/** What the benches ask with. Whoever times a transfer here does not hash it: `checked` does that, once a side, untimed. */
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
+import { get as getSecurely } from 'node:https';
 import { Agent, request } from 'undici';
+import { until } from '../../test/e2e/support/processes.js';
+import { ACCEPT, Connection, type Transfer } from './connection.js';
 
-export interface Transfer {
-  /** Seconds from the request to the first body byte, and to the last. */
-  readonly firstByte: number;
-  readonly seconds: number;
-  readonly bytes: number;
+/** Pulls one blob over a connection of its own. */
+export async function pull(url: string): Promise<Transfer> {
+  const connection = new Connection(url);
+  try {
+    return await connection.get(new URL(url).pathname);
+  } finally {
+    connection.close();
+  }
+}
+
+/** Seconds until the last of `clients` that start together has all of it. */
+export async function pullTogether(url: string, clients: number): Promise<number> {
+  const transfers = await Promise.all(Array.from({ length: clients }, () => pull(url)));
+  return Math.max(...transfers.map(({ seconds }) => seconds));
+}
+
+/** Pulls each path once, over so many connections that stay open. */
+export async function pullEach(url: string, paths: readonly string[], connections: number): Promise<void> {
+  const left = paths.values();
+  const worker = async () => {
+    const connection = new Connection(url);
+    for (const path of left) await connection.get(path);
+    connection.close();
+  };
+  await Promise.all(Array.from({ length: connections }, worker));
+}
+
+/** Pulls a blob and fails unless it has its digest, the last part of its path unless told otherwise. */
+export async function checked(url: string, digest = url.slice(url.lastIndexOf('/') + 1)): Promise<void> {
+  const response = await open(url);
+  const hash = createHash('sha256');
+  for await (const chunk of response as AsyncIterable<Buffer>) hash.update(chunk);
+  const found = `sha256:${hash.digest('hex')}`;
+  if (found !== digest) throw new Error(`${url}: served ${found}`);
+}
+
+/** Has Cistern store a blob, checks it, and waits until it is served from the store. */
+export async function warmed(url: string): Promise<void> {
+  await checked(url);
+  await until(async () => (await outcomeOf(url)).startsWith('cistern; hit'), `${url} to be a hit`);
 }
 
 async function open(url: string): Promise<IncomingMessage> {
-  const [response] = (await once(get(url, { agent: false }), 'response')) as [IncomingMessage];
+  const options = { agent: false, headers: { accept: ACCEPT } } as const;
+  // The certificate is the bench's own.
+  const secure = url.startsWith('https:');
+  const asked = secure ? getSecurely(url, { ...options, rejectUnauthorized: false }) : get(url, options);
+  const [response] = (await once(asked, 'response')) as [IncomingMessage];
   if (response.statusCode !== 200) throw new Error(`${url}: ${response.statusCode ?? 'no status'}`);
   return response;
-}
-
-/** Reads a whole body; fails unless it is as long as was announced. */
-export async function pull(url: string): Promise<Transfer> {
-  const start = performance.now();
-  const response = await open(url);
-  let firstByte = Number.NaN;
-  let bytes = 0;
-  response.on('data', (chunk: Buffer) => {
-    if (bytes === 0) firstByte = (performance.now() - start) / 1000;
-    bytes += chunk.length;
-  });
-  await once(response, 'end');
-  if (bytes !== Number(response.headers['content-length'])) throw new Error(`${url}: ended after ${bytes} bytes`);
-  return { firstByte, seconds: (performance.now() - start) / 1000, bytes };
 }
 
 /** Asks for a body and reads none of it, until the returned function is called. */
@@ -51,22 +79,14 @@ export async function readUntil(url: string, signal: AbortSignal): Promise<void>
   }
 }
 
-/** What containerd accepts; docker-registry answers 404 for an OCI manifest that was not asked for. */
-const accept = [
-  'application/vnd.oci.image.manifest.v1+json',
-  'application/vnd.oci.image.index.v1+json',
-  'application/vnd.docker.distribution.manifest.v2+json',
-  '*/*',
-].join(', ');
-
-/** Requests a second with `concurrency` connections, for `seconds`. */
+/** Requests a second with `concurrency` connections, for `seconds`: for servers that a slow generator does not limit. */
 export async function requestsPerSecond(url: string, concurrency: number, seconds: number): Promise<number> {
   const dispatcher = new Agent({ connections: concurrency });
   const end = performance.now() + seconds * 1000;
   let count = 0;
   const worker = async () => {
     while (performance.now() < end) {
-      const { statusCode, body } = await request(url, { dispatcher, headers: { accept } });
+      const { statusCode, body } = await request(url, { dispatcher, headers: { accept: ACCEPT } });
       await body.dump();
       if (statusCode !== 200) throw new Error(`${url}: ${statusCode}`);
       count++;
@@ -78,8 +98,8 @@ export async function requestsPerSecond(url: string, concurrency: number, second
 }
 
 /** The outcome that Cistern names in Cache-Status. */
-export async function outcomeOf(url: string): Promise<string> {
-  const { headers, body } = await request(url, { method: 'HEAD' });
-  await body.dump();
-  return String(headers['cache-status']);
+async function outcomeOf(url: string): Promise<string> {
+  const response = await open(url);
+  response.destroy();
+  return String(response.headers['cache-status']);
 }

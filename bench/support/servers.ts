@@ -1,21 +1,22 @@
 /** The processes under measurement, on 127.0.0.1, and the content they serve. Everything ends with the bench. */
-import { readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { request } from 'undici';
 import { Cistern } from '../../test/e2e/support/cistern.js';
-import { freePort, Program, statusOf, stopPrograms, until } from '../../test/e2e/support/processes.js';
+import { Program, stopPrograms, until } from '../../test/e2e/support/processes.js';
+import { killWorkers } from './nginx.js';
 
 export const MIB = 1024 * 1024;
 export const UPSTREAM = 'bench.test';
 
 /** A directory and its programs, all gone afterwards. BENCH_DIR says on which disk. */
-export async function inBenchDir(work: (dir: string) => Promise<void>): Promise<void> {
+export async function inBenchDir<T>(work: (dir: string) => Promise<T>): Promise<T> {
   const dir = await mkdtemp(join(process.env.BENCH_DIR ?? tmpdir(), 'cistern-bench-'));
   try {
-    await work(dir);
+    return await work(dir);
   } finally {
+    killWorkers();
     await stopPrograms();
     await rm(dir, { recursive: true, force: true });
   }
@@ -36,12 +37,6 @@ export async function startScript(script: string, args: readonly string[]): Prom
   return { url: `http://127.0.0.1:${port() ?? ''}`, pid: program.child.pid ?? 0, output: program.output };
 }
 
-/** Processor time that a process has had, in seconds; to a hundredth. */
-export function processorSeconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return (Number(fields[11]) + Number(fields[12])) / 100;
-}
-
 export class BenchUpstream {
   readonly url: string;
 
@@ -57,6 +52,11 @@ export class BenchUpstream {
   /** Makes a blob that nobody has seen; gives its digest. */
   blob(size: number): Promise<string> {
     return this.#ask(`blob?seed=${crypto.randomUUID()}&size=${size}`);
+  }
+
+  /** Makes so many blobs at once; gives their digests. */
+  async blobs(count: number, size: number): Promise<readonly string[]> {
+    return (await this.#ask(`blobs?seed=${crypto.randomUUID()}&count=${count}&size=${size}`)).split(',');
   }
 
   /** Makes the image `name`:latest; gives the digest of its manifest. */
@@ -78,11 +78,20 @@ export class BenchUpstream {
 export const startBarestProxy = async (upstream: string, dir: string): Promise<string> =>
   (await startScript('../barest-proxy.ts', [upstream, dir])).url;
 
-/** Cistern as shipped, with its access log. */
-export async function startCistern(dir: string, upstreamUrl: string, upstream: object = {}): Promise<Cistern> {
-  const entry = { name: UPSTREAM, url: upstreamUrl, default: true, allowNetworks: ['127.0.0.0/8'], ...upstream };
-  return await Cistern.start({ dir: join(dir, 'cistern'), upstreams: [entry] });
+/** Cistern as shipped, with its access log, which goes to a file as those of the others do. */
+export async function startCistern(dir: string, upstreamUrl: string, settings: object = {}): Promise<Cistern> {
+  const upstreams = [{ name: UPSTREAM, url: upstreamUrl, default: true, allowNetworks: ['127.0.0.0/8'] }];
+  const own = join(dir, 'cistern');
+  await mkdir(own, { recursive: true });
+  const logFile = join(own, `log-${performance.now()}`);
+  return await Cistern.start({ dir: own, upstreams, logFile, settings: { ...settings } });
 }
+
+/** The file that a stored blob is. */
+export const storedFile = (dir: string, digest: string): string => {
+  const hex = digest.slice('sha256:'.length);
+  return join(dir, 'cistern/var/blobs/sha256', hex.slice(0, 2), hex);
+};
 
 /** Removes every stored blob's bytes: the next pull is cold, and the disk does not fill. */
 export async function forgetBlobs(dir: string): Promise<void> {
@@ -90,23 +99,6 @@ export async function forgetBlobs(dir: string): Promise<void> {
   for (const name of await readdir(blobs, { recursive: true })) {
     if (/[0-9a-f]{64}$/.test(name)) await rm(join(blobs, name));
   }
-}
-
-/** nginx serving files of `dir`/www with sendfile. */
-export async function startNginx(dir: string): Promise<string> {
-  const port = await freePort();
-  const root = join(dir, 'www');
-  await mkdir(root, { recursive: true });
-  const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
-    .map((kind) => `${kind}_temp_path ${dir}/${kind};`)
-    .join(' ');
-  const http = `http { access_log off; sendfile on; ${paths} server { listen 127.0.0.1:${port}; root ${root}; } }`;
-  const user = process.getuid?.() === 0 ? 'user root; ' : '';
-  const conf = `${user}daemon off; master_process off; pid ${dir}/nginx.pid; events {} ${http}`;
-  await writeFile(join(dir, 'nginx.conf'), conf);
-  const program = new Program('nginx', ['-c', join(dir, 'nginx.conf'), '-e', join(dir, 'nginx.err')]);
-  await until(async () => (await statusOf(`http://127.0.0.1:${port}/`)) !== undefined, 'nginx', program);
-  return `http://127.0.0.1:${port}`;
 }
 
 /** Puts a blob into a docker-registry, by its upload API. */

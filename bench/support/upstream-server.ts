@@ -1,6 +1,7 @@
 /**
  * A registry that is as fast as Node allows, as a process of its own: blobs come from memory, nothing is checked.
- * PUT /bench/blob?seed=&size= and PUT /bench/image?name=&seed=&layers=&size= make content; GET /bench/sent counts what left.
+ * /bench/blob?seed=&size=, /bench/blobs?seed=&count=&size= and /bench/image?name=&seed=&layers=&size= make content;
+ * /bench/sent counts what left.
  */
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -83,6 +84,10 @@ function answer(request: IncomingMessage, response: ServerResponse): Promise<voi
   if (url.pathname === '/bench/sent') return void response.end(String(sent));
   if (url.pathname === '/bench/blob')
     return void response.end(make({ seed: asked('seed'), size: Number(asked('size')) }));
+  if (url.pathname === '/bench/blobs') {
+    const seeds = Array.from({ length: Number(asked('count')) }, (_, number) => `${asked('seed')} ${number}`);
+    return void response.end(seeds.map((seed) => make({ seed, size: Number(asked('size')) })).join(','));
+  }
   if (url.pathname === '/bench/image') {
     return void response.end(makeImage(asked('name'), asked('seed'), Number(asked('layers')), Number(asked('size'))));
   }

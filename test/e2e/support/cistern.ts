@@ -18,6 +18,8 @@ export interface CisternOptions {
   readonly under?: readonly string[];
   /** Called for each line it prints. */
   readonly onLine?: (line: string) => void;
+  /** A file that its log goes to. */
+  readonly logFile?: string;
 }
 
 export interface Invocation {
@@ -33,7 +35,7 @@ interface Addresses {
 
 /** Starts the program without waiting for it to be ready: for the tests in which it must refuse. */
 export async function invokeCistern(options: CisternOptions): Promise<Invocation> {
-  const { dir, upstreams, port, settings, under = [], onLine } = options;
+  const { dir, upstreams, port, settings, under = [], onLine, logFile } = options;
   await mkdir(dir, { recursive: true });
   const config = join(await mkdtemp(join(dir, 'config-')), 'cistern.yaml');
   const document = {
@@ -48,7 +50,7 @@ export async function invokeCistern(options: CisternOptions): Promise<Invocation
   await writeFile(config, JSON.stringify(document)); // JSON is YAML
   const words = [...under, process.execPath, MAIN, 'serve', '--config', config];
   const [file = process.execPath, ...args] = words;
-  const program = new Program(file, args, { env: { UV_THREADPOOL_SIZE: '16' }, onLine });
+  const program = new Program(file, args, { env: { UV_THREADPOOL_SIZE: '16' }, onLine, logFile });
   return { program };
 }
 

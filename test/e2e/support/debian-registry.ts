@@ -1,7 +1,7 @@
 /** Debian's docker-registry (CNCF distribution): the registry that the end-to-end tests pull from. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { freePort, Program, statusOf, until } from './processes.js';
+import { accepts, freePort, Program, until } from './processes.js';
 
 export interface RegistryOptions {
   readonly dir: string;
@@ -9,34 +9,43 @@ export interface RegistryOptions {
   readonly auth?: object;
   /** Makes it a pull-through cache of this registry. */
   readonly proxyOf?: string;
+  /** A file for its output, with a line for each request; without it requests are not logged. */
+  readonly accessLog?: string;
+  readonly tls?: { readonly certificate: string; readonly key: string } | undefined;
+  /** Another build of it. */
+  readonly binary?: string;
 }
 
 export class DebianRegistry {
   readonly port: number;
-  readonly #config: string;
+  readonly #start: () => Program;
   #program: Program;
 
-  private constructor(port: number, config: string, program: Program) {
+  private constructor(port: number, start: () => Program) {
     this.port = port;
-    this.#config = config;
-    this.#program = program;
+    this.#start = start;
+    this.#program = start();
   }
 
-  static async start({ dir, auth, proxyOf }: RegistryOptions): Promise<DebianRegistry> {
+  static async start({ dir, auth, proxyOf, accessLog, tls, binary }: RegistryOptions): Promise<DebianRegistry> {
     const port = await freePort();
     const config = join(dir, 'config.json');
     await mkdir(dir, { recursive: true });
     const settings = {
       version: '0.1',
-      log: { level: 'warn', accesslog: { disabled: true } },
+      log: { level: 'warn', accesslog: { disabled: accessLog === undefined } },
       storage: { filesystem: { rootdirectory: join(dir, 'data') }, cache: { blobdescriptor: 'inmemory' } },
-      http: { addr: `127.0.0.1:${port}` },
+      http: { addr: `127.0.0.1:${port}`, ...(tls && { tls }) },
       ...(auth && { auth }),
       ...(proxyOf && { proxy: { remoteurl: proxyOf } }),
     };
     await writeFile(config, JSON.stringify(settings)); // JSON is YAML
-    const program = new Program('docker-registry', ['serve', config]);
-    const registry = new DebianRegistry(port, config, program);
+    // Newer builds look for a collector of traces unless told not to.
+    const options = { env: { OTEL_TRACES_EXPORTER: 'none' }, logFile: accessLog };
+    const registry = new DebianRegistry(
+      port,
+      () => new Program(binary ?? 'docker-registry', ['serve', config], options),
+    );
     await registry.#ready();
     return registry;
   }
@@ -59,11 +68,11 @@ export class DebianRegistry {
 
   /** On the same port, with the same content. */
   async switchOn(): Promise<void> {
-    this.#program = new Program('docker-registry', ['serve', this.#config]);
+    this.#program = this.#start();
     await this.#ready();
   }
 
   async #ready(): Promise<void> {
-    await until(async () => (await statusOf(`${this.url}/v2/`)) !== undefined, 'docker-registry', this.#program);
+    await until(() => accepts(this.port), 'docker-registry', this.#program);
   }
 }

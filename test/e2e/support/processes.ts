@@ -4,7 +4,8 @@
  */
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
@@ -24,6 +25,8 @@ export interface ProgramOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Called for each line of its output. */
   readonly onLine?: ((line: string) => void) | undefined;
+  /** A file that its output goes to: whoever measures it must not read along. `onLine` is not called then. */
+  readonly logFile?: string | undefined;
 }
 
 /** A program that runs for an hour says more than can be kept. */
@@ -33,13 +36,17 @@ const KEPT_LINES = 100_000;
 export class Program {
   readonly child: ChildProcess;
   readonly exited: Promise<Exit>;
-  readonly lines: string[] = [];
+  readonly #lines: string[] = [];
   readonly #onLine: ((line: string) => void) | undefined;
+  readonly #logFile: string | undefined;
   #partial = '';
 
-  constructor(command: string, args: readonly string[], { env = {}, onLine }: ProgramOptions = {}) {
+  constructor(command: string, args: readonly string[], { env = {}, onLine, logFile }: ProgramOptions = {}) {
     this.#onLine = onLine;
-    this.child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+    this.#logFile = logFile;
+    const log = logFile === undefined ? 'pipe' : openSync(logFile, 'a');
+    this.child = spawn(command, args, { stdio: ['ignore', log, log], env: { ...process.env, ...env } });
+    if (typeof log === 'number') closeSync(log);
     running.add(this.child);
     for (const stream of [this.child.stdout, this.child.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => this.#keep(text));
@@ -48,6 +55,10 @@ export class Program {
       running.delete(this.child);
       return { code: code as number | null, signal: signal as NodeJS.Signals | null };
     });
+  }
+
+  get lines(): readonly string[] {
+    return this.#logFile === undefined ? this.#lines : readFileSync(this.#logFile, 'utf8').split('\n');
   }
 
   get output(): string {
@@ -75,8 +86,8 @@ export class Program {
   #keep(text: string): void {
     const lines = (this.#partial + text).split('\n');
     this.#partial = lines.pop() ?? '';
-    this.lines.push(...lines);
-    if (this.lines.length > 2 * KEPT_LINES) this.lines.splice(100, KEPT_LINES);
+    this.#lines.push(...lines);
+    if (this.#lines.length > 2 * KEPT_LINES) this.#lines.splice(100, KEPT_LINES);
     if (this.#onLine) lines.forEach(this.#onLine);
   }
 }
@@ -123,6 +134,14 @@ export const statusOf = (url: string): Promise<number | undefined> =>
     },
     () => undefined,
   );
+
+/** Whether somebody listens on that port. */
+export const accepts = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+    socket.on('connect', () => socket.destroy());
+  });
 
 /** Runs a command to its end and gives its standard output; a failure carries what it wrote. */
 export async function run(
