@@ -11,6 +11,7 @@ import { memoryOfReaders, memoryOverPulls } from './memory.js';
 import { metricsCost } from './metrics.js';
 import { statisticsCost } from './statistics.js';
 import { prefetch } from './prefetch.js';
+import { coldRanged } from './ranged.js';
 import { rebuild } from './rebuild.js';
 import { print } from './support/measure.js';
 import { manifests } from './tags.js';
@@ -19,6 +20,7 @@ import { warmBlob } from './warm.js';
 const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   'cold-pull': coldPull,
   'cold-pull-throttled': coldPullThrottled,
+  'cold-ranged': coldRanged,
   'first-byte': firstByte,
   herd,
   'warm-blob': warmBlob,
