@@ -8,6 +8,7 @@ import { manifests } from './manifests.js';
 import { memoryOfReaders, memoryOverPulls } from './memory.js';
 import { metricsCost } from './metrics.js';
 import { prefetch } from './prefetch.js';
+import { coldRanged } from './ranged.js';
 import { rebuild } from './rebuild.js';
 import { smallBlobs } from './small-blobs.js';
 import { statisticsCost } from './statistics.js';
@@ -28,6 +29,7 @@ export const COMPARISONS: Readonly<Record<string, Entry>> = {
   tls: { title: 'TLS', run: tlsBlob },
   'cold-pull': { title: 'Cold pulls', run: coldPull },
   'cold-pull-throttled': { title: 'Cold pulls from a slower upstream', run: coldPullThrottled },
+  'cold-ranged': { title: 'Cold pulls over several connections', run: coldRanged },
   'first-byte': { title: 'First byte', run: firstByte },
   herd: { title: 'Herds', run: herd },
   habits: { title: 'Clients of different habits', run: habits },

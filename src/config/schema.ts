@@ -228,6 +228,7 @@ const upstream = z
     responseTimeout: wait.default(parseDuration('30s')),
     linkTtl: duration.default(parseDuration('24h')),
     maxConnections: whole(1, 1024).default(16),
+    connectionsPerBlob: whole(1, 8).default(1),
     allowNetworks: z.array(value(parseNetwork)).default([]),
   })
   .transform(({ url: given, realms, proxy, ...rest }, context) => {

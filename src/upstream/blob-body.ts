@@ -24,6 +24,10 @@ export class BlobBody implements UpstreamBody {
   readonly size: number | undefined;
   readonly public: boolean;
   readonly bytes: AsyncIterable<Buffer>;
+  /** Upstream sends the range that was asked for and no more. */
+  readonly partial: boolean;
+  /** As upstream wrote it; undefined when it sent none. */
+  readonly etag: string | undefined;
   readonly #options: BlobBodyOptions;
   /** Where in the blob the response's first byte belongs. */
   readonly #start: number;
@@ -35,7 +39,9 @@ export class BlobBody implements UpstreamBody {
     this.#options = options;
     this.public = options.public;
     const { response, offset } = options;
-    if (response.status === 206) {
+    this.partial = response.status === 206;
+    this.etag = response.header('etag');
+    if (this.partial) {
       this.#start = offset;
       this.size = this.#sizeOfRange();
     } else {
@@ -72,7 +78,7 @@ export class BlobBody implements UpstreamBody {
   async *#read(): AsyncGenerator<Buffer> {
     const { response, offset, upstream, signal, meter } = this.#options;
     const until = Math.min(this.#options.end ?? Infinity, this.size ?? Infinity);
-    const announced = response.status === 206 ? until : (this.size ?? Infinity);
+    const announced = this.partial ? until : (this.size ?? Infinity);
     let at = this.#start;
     try {
       for await (const whole of response.bytes) {

@@ -13,7 +13,7 @@ import type { TagOrDigest } from '../oci/reference.js';
 import { AddressGuard, type ListenerAddress, type Resolve } from './address-guard.js';
 import { contentTypeOf, failureOf, isAbsent, lengthOf } from './answers.js';
 import { Authenticator } from './authenticator.js';
-import { BlobBody } from './blob-body.js';
+import { BlobFetcher } from './blob-fetcher.js';
 import { Breaker } from './breaker.js';
 import { openCredentials, type UpstreamAuth } from './credentials/open.js';
 import { linkSignals, withinTime } from './deadline.js';
@@ -57,6 +57,8 @@ export interface UpstreamOptions {
   readonly responseTimeout: number;
   /** For bodies. */
   readonly maxConnections: number;
+  /** Of these, for one blob that is larger than a piece; 1 without it. */
+  readonly connectionsPerBlob?: number | undefined;
   readonly allowNetworks: readonly string[];
   readonly ownListeners: () => readonly ListenerAddress[];
   readonly clock: Clock;
@@ -98,6 +100,7 @@ export class RegistryUpstream implements Upstream, WatchedUpstream {
   readonly #parts: Parts;
   readonly #url: URL;
   readonly #bodySlots: Slots;
+  readonly #blobs: BlobFetcher;
   readonly #metadataSlots: Slots;
 
   private constructor(options: UpstreamOptions, url: URL, parts: Parts) {
@@ -105,8 +108,10 @@ export class RegistryUpstream implements Upstream, WatchedUpstream {
     this.#url = url;
     this.#options = options;
     this.#parts = parts;
-    const { name, clock } = options;
+    const { name, clock, connectionsPerBlob = 1 } = options;
     this.#bodySlots = new Slots({ upstream: name, limit: options.maxConnections, clock });
+    const slots = this.#bodySlots;
+    this.#blobs = new BlobFetcher({ ...options, ...parts, upstream: name, slots, connectionsPerBlob });
     this.#metadataSlots = new Slots({ upstream: name, limit: METADATA_CONNECTIONS, clock });
   }
 
@@ -195,35 +200,8 @@ export class RegistryUpstream implements Upstream, WatchedUpstream {
     });
   }
 
-  async blob(repository: string, digest: Digest, call: BlobCall): Promise<UpstreamBody | undefined> {
-    const { offset = 0, end, priority, meter } = call;
-    const slot = call.paced
-      ? { signal: call.signal, release: () => undefined }
-      : await this.#bodySlots.acquire(priority, call.signal);
-    const { signal, unlink } = linkSignals(call.signal, slot.signal);
-    let response: HttpResponse | undefined;
-    const onEnd = () => {
-      unlink();
-      slot.release();
-    };
-    try {
-      const headers = { accept: '*/*', ...rangeHeader(offset, end) };
-      const request = { method: 'GET', repository, path: `blobs/${digest}`, headers, lane: 'body', signal } as const;
-      response = await this.#parts.client.send(request, this.#parts.authenticator);
-      if (response.status === 200 || response.status === 206) {
-        meter?.answered();
-        const { name: upstream } = this;
-        return new BlobBody({ response, upstream, offset, end, public: this.#parts.public, signal, meter, onEnd });
-      }
-      if (!isAbsent(response.status)) throw this.#failure(response);
-      response.destroy();
-      onEnd();
-      return undefined;
-    } catch (error) {
-      response?.destroy();
-      onEnd();
-      throw error;
-    }
+  blob(repository: string, digest: Digest, call: BlobCall): Promise<UpstreamBody | undefined> {
+    return this.#blobs.blob(repository, digest, call);
   }
 
   tags(repository: string, page: Page, call: Call): Promise<TagPage | undefined> {
@@ -333,11 +311,6 @@ function describedBy(head: HttpResponse, reference: TagOrDigest): Descriptor | u
     return agrees ? { mediaType, digest: reference, size } : undefined;
   }
   return isDigest(said) ? { mediaType, digest: said, size } : undefined;
-}
-
-function rangeHeader(offset: number, end: number | undefined): Readonly<Record<string, string>> {
-  if (offset === 0 && end === undefined) return {};
-  return { range: `bytes=${offset}-${end === undefined ? '' : end - 1}` };
 }
 
 function parseUrl({ name, url }: UpstreamOptions): URL {

@@ -2,7 +2,7 @@
  * At most so many conversations with an upstream at once. Those who wait are served by class, live before prefetch before
  * idle, and within a class in order of arrival. Classes are asked for again whenever a slot falls free, because a fill
  * that a client joins moves up. While a live one waits, a slot held by an idle one is taken back: its signal is aborted
- * with AppError CANCELLED, 'yielded'.
+ * with AppError CANCELLED, 'yielded'. Spare ones, which a conversation has beside its first, are taken back before that.
  */
 import type { Clock } from '../lib/clock.js';
 import { AppError } from '../lib/errors.js';
@@ -30,6 +30,7 @@ interface Waiter {
 
 interface Holder {
   readonly priority: () => Priority;
+  readonly spare: boolean;
   readonly taken: AbortController;
 }
 
@@ -72,7 +73,7 @@ export class Slots {
         since: this.#options.clock.monotonic(),
         grant: () => {
           leave();
-          resolve(this.#hold(priority));
+          resolve(this.#hold(priority, false));
         },
         refuse: (error) => {
           leave();
@@ -87,8 +88,14 @@ export class Slots {
     });
   }
 
-  #hold(priority: () => Priority): Slot {
-    const holder: Holder = { priority, taken: new AbortController() };
+  /** One that is free and that nobody waits for, of whatever class; undefined when there is none. */
+  spare(): Slot | undefined {
+    const free = this.#holders.size < this.#options.limit && this.#waiters.size === 0;
+    return free ? this.#hold(() => 'idle', true) : undefined;
+  }
+
+  #hold(priority: () => Priority, spare: boolean): Slot {
+    const holder: Holder = { priority, spare, taken: new AbortController() };
     this.#holders.add(holder);
     return {
       signal: holder.taken.signal,
@@ -106,7 +113,9 @@ export class Slots {
       next.grant();
     }
     let live = [...this.#waiters].filter((waiter) => waiter.priority() === 'live').length;
-    for (const holder of this.#holders) {
+    if (live === 0) return;
+    const holders = [...this.#holders].sort((a, b) => Number(b.spare) - Number(a.spare));
+    for (const holder of holders) {
       if (live === 0) return;
       if (holder.taken.signal.aborted) live--;
       else if (holder.priority() === 'idle') {

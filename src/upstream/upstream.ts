@@ -22,7 +22,7 @@ export type Priority = 'live' | 'prefetch' | 'idle';
 
 /** Is told of what a call transfers. */
 export interface Meter {
-  /** Upstream has answered a GET of a manifest or blob with a body. */
+  /** Upstream has answered a GET of a manifest or blob with a body; once, also for a blob that comes in pieces. */
   answered(): void;
   /** So many more bytes of it have come, wanted or not. */
   received(bytes: number): void;

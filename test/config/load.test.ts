@@ -87,6 +87,7 @@ describe('the defaults', () => {
         responseTimeout: 30_000,
         linkTtl: 86_400_000,
         maxConnections: 16,
+        connectionsPerBlob: 1,
         allowNetworks: [],
       },
     );
@@ -165,6 +166,7 @@ describe('an upstream', () => {
     ['tagTtl: 300', /tagTtl: 300 is no duration/],
     ['connectTimeout: 30d', /connectTimeout: expected a duration from 1ms to 24d/],
     ['maxConnections: 0', /maxConnections: expected a whole number from 1 to 1024/],
+    ['connectionsPerBlob: 9', /connectionsPerBlob: expected a whole number from 1 to 8/],
     ['allow: ["Library/*"]', /allow\.0: .* is no pattern/],
     ['tls: { caFile: /nowhere/ca.pem }', /tls\.caFile: \/nowhere\/ca\.pem does not exist/],
     ['aliases: [ghcr.io]', /aliases\.0: ghcr\.io is already a name of upstreams\.0/],

@@ -43,8 +43,8 @@ export interface Which {
   readonly reference?: string;
   /** Answered with this status. Only known for requests that were answered. */
   readonly status?: number;
-  /** Whether it asked for a range. */
-  readonly ranged?: boolean;
+  /** Whether it asked for a range, or by which header. */
+  readonly ranged?: boolean | string;
 }
 
 /** Which requests, how many of them, and at which moment of their answers. */
@@ -396,4 +396,4 @@ const agrees = (which: When, request: LoggedRequest): boolean =>
   (which.method === undefined || which.method === request.method) &&
   (which.repository === undefined || which.repository === request.repository) &&
   (which.reference === undefined || which.reference === request.reference) &&
-  (which.ranged === undefined || which.ranged === (request.range !== undefined));
+  (which.ranged === undefined || [request.range !== undefined, request.range].includes(which.ranged));

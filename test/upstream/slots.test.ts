@@ -60,6 +60,31 @@ describe('slots', () => {
     assert.equal((held.get('a')!.signal.reason as Error).message, 'yielded');
   });
 
+  it('spare one only when it is free and nobody waits, and take it back before an idle fill’s', async () => {
+    const { subject, held, take, settled } = slots(2);
+    await take('idle', as('idle'));
+    const spare = subject.spare();
+    assert.ok(spare);
+    assert.equal(subject.spare(), undefined, 'none is free');
+    void take('prefetch', as('prefetch'));
+    await settled();
+    assert.equal(spare.signal.aborted, false, 'prefetch takes nothing back');
+    void take('live', as('live'));
+    await settled();
+    assert.deepEqual([spare.signal.aborted, held.get('idle')!.signal.aborted], [true, false]);
+    spare.release();
+    await settled();
+    assert.ok(held.has('live'));
+    held.get('idle')!.release();
+    held.get('live')!.release();
+    await settled();
+    assert.deepEqual([subject.active, subject.waiting], [1, 0]);
+    const again = subject.spare();
+    again?.release();
+    again?.release();
+    assert.equal(subject.active, 1);
+  });
+
   it('notice a holder that becomes idle while a live one waits', async () => {
     const { clock, held, take } = slots(1);
     let priority: Priority = 'live';
