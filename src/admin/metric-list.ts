@@ -140,7 +140,11 @@ const SECTIONS: Readonly<Record<string, readonly Omit<Plain, 'section'>[]>> = {
       ({ errors }) => entries(errors, 'reason'),
       'reason',
     ),
-    counter('failed_logins_total', 'Logins of clients with a wrong user or password.', (seen) => seen.failedLogins),
+    counter(
+      'failed_logins_total',
+      'Logins of clients, and to the status page, with a wrong user or password.',
+      (seen) => seen.failedLogins,
+    ),
   ],
   'What upstreams were asked for': [
     counter(

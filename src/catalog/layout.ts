@@ -23,7 +23,7 @@ export async function checkLayout(dataDir: string): Promise<void> {
     throw new AppError(
       'LAYOUT_UNKNOWN',
       `${dataDir} has layout ${found}, and this version of cistern knows ${LAYOUT} only; ` +
-        'run the version that wrote it, or name another dataDir',
+        'run the version that wrote it, or name another directory by dataDir or CISTERN_DATA_DIR',
     );
   }
 }

@@ -115,6 +115,7 @@ function oneSecret(value: string | undefined, path: string | undefined): Secret 
   return path === undefined ? undefined : Secret.fromFile(path);
 }
 
+/** Who logs in to a listener for people or clients. */
 const clientAuth = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('none') }),
   z.strictObject({ type: z.literal('basic'), htpasswdFile: file }),
@@ -289,7 +290,13 @@ export const configSchema = z.strictObject({
       context.issues.push({ code: 'custom', message: 'token and tokenFile exclude each other', input: tokenFile });
       return z.NEVER;
     }),
-  admin: z.strictObject({ listen: tcpAddress.default(parseTcpAddress('127.0.0.1:5080')) }).prefault({}),
+  admin: z
+    .strictObject({
+      listen: tcpAddress.default(parseTcpAddress('127.0.0.1:5080')),
+      /** Who is told names on the status page from elsewhere. Undefined: who may pull, by `registry.auth`. */
+      auth: clientAuth.optional(),
+    })
+    .prefault({}),
   upstreams: z.array(upstream).default([]),
   storage: z
     .strictObject({

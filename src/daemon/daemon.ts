@@ -196,11 +196,15 @@ async function start(config: Config, log: Logger, reread: () => Config, undo: Un
     config.control,
   );
   undo.push('control', () => control.close(AbortSignal.timeout(config.drainTimeout / 4)));
-  const auth =
-    config.registry.auth.type === 'basic'
-      ? await ClientAuth.open(config.registry.auth.htpasswdFile, clock, log)
-      : undefined;
-  undo.push('logins', async () => auth?.close());
+  const openLogins = async (auth: Config['registry']['auth']) => {
+    if (auth.type === 'none') return undefined;
+    const logins = await ClientAuth.open(auth.htpasswdFile, clock, log);
+    undo.push('logins', () => logins.close());
+    return logins;
+  };
+  const auth = await openLogins(config.registry.auth);
+  const pageAuth = config.admin.auth ? await openLogins(config.admin.auth) : auth;
+  const logins = new Set([auth, pageAuth]);
   const registry = await RegistryServer.open(
     {
       cache,
@@ -221,11 +225,12 @@ async function start(config: Config, log: Logger, reread: () => Config, undo: Un
     ...{ inUse, clock, log, flights: cache.flights, upstreams: () => doctor.list() },
     nextScrubAt: () => late.scrub?.nextAt,
     local: isLocal(config.admin.listen),
-    check: auth && ((authorization, address) => auth.check(authorization, address)),
+    check: pageAuth && ((authorization, address) => pageAuth.check(authorization, address)),
   });
   undo.push('status page', () => page.close());
   const look = lookAround({
-    ...{ config, clock, cache, spools, store, catalog, ledger, eraser, collector, prefetches, registry, control, auth },
+    ...{ config, clock, cache, spools, store, catalog, ledger, eraser, collector, prefetches, registry, control },
+    logins,
     ready: () => unready() === undefined,
     upstreams: entries,
   });
@@ -267,7 +272,7 @@ async function start(config: Config, log: Logger, reread: () => Config, undo: Un
       registry.replaceNames(namesOf(next.upstreams));
       inForce = next;
       // They complain by themselves.
-      void Promise.all([registry.reread(), control.reread()]);
+      void Promise.all([registry.reread(), control.reread(), pageAuth?.reread()]);
       const fixed: string[] = FIXED.filter((key) => JSON.stringify(next[key]) !== JSON.stringify(config[key]));
       // The level has changed already.
       if (next.log.format !== config.log.format) fixed.push('log.format');

@@ -35,7 +35,7 @@ export interface Surroundings {
   readonly prefetches: Prefetcher;
   readonly registry: RegistryServer;
   readonly control: ControlServer;
-  readonly auth: ClientAuth | undefined;
+  readonly logins: Iterable<ClientAuth | undefined>;
 }
 
 /** Milliseconds: an index of a million blobs has a thousand files. */
@@ -68,7 +68,7 @@ export function lookAround(parts: Surroundings): () => Promise<Seen> {
         return { ...state, counted: counted.get(state.name), requests: requests.get(state.name) };
       }),
       errors: registry.errors,
-      failedLogins: parts.auth?.failedLogins ?? 0,
+      failedLogins: [...parts.logins].reduce((sum, each) => sum + (each?.failedLogins ?? 0), 0),
       certificates: { registry: registry.certificateUntil, control: control.certificateUntil },
       flights: flights.length,
       followers: { live: followers('live'), prefetch: followers('prefetch') },

@@ -1,7 +1,8 @@
 /**
- * Who may pull, when `registry.auth` is on: HTTP Basic against an htpasswd file. A credential that was right is remembered
- * (as a keyed hash) for five minutes, unless the file changes; one that is being checked is checked once for all who send
- * it. Who keeps failing has to wait: first the one user at the one address, later the address; nobody else does.
+ * Who may pull when `registry.auth` is on, and who logs in to the status page: HTTP Basic against an htpasswd file. A
+ * credential that was right is remembered (as a keyed hash) for five minutes, unless the file changes; one that is being
+ * checked is checked once for all who send it. Who keeps failing has to wait: first the one user at the one address, later
+ * the address; nobody else does.
  */
 import { createHmac, randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';

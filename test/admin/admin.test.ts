@@ -167,34 +167,75 @@ describe('the status page', () => {
 });
 
 describe('the status page beyond loopback', () => {
-  const beyond = async (t: TestContext, registry = {}) => {
+  const beyond = async (t: TestContext, registry = {}, admin = {}) => {
     const { url } = await FakeRegistry.start(t);
-    const config = { admin: { listen: '0.0.0.0:0' } };
+    const config = { admin: { listen: '0.0.0.0:0', ...admin } };
     return startTestDaemon(t, { upstreams: [{ name: 'up.test', url }], registry, config });
   };
+  const users = async (t: TestContext, name: string, password: string) => {
+    const htpasswdFile = join(await temporaryDirectory(t), 'htpasswd');
+    await writeFile(htpasswdFile, `${name}:${await hash(password, 4)}\n`);
+    return { type: 'basic', htpasswdFile };
+  };
+  const as = (user: string, password: string) => ({
+    headers: { authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}` },
+  });
 
   it('has no login where clients have none, and names nothing', async (t) => {
     const daemon = await beyond(t);
     const here = daemon.adminUrl.replace('0.0.0.0', '127.0.0.1');
-    assert.match((await get(`${here}/`)).body.toString(), /registry\.auth/);
+    assert.match((await get(`${here}/`)).body.toString(), /admin\.auth/);
     assert.equal((await get(`${here}/login`)).status, 404);
   });
 
   it('takes the logins of clients, and leaves health and metrics open', async (t) => {
-    const htpasswdFile = join(await temporaryDirectory(t), 'htpasswd');
-    await writeFile(htpasswdFile, `alice:${await hash('right', 4)}\n`);
-    const daemon = await beyond(t, { auth: { type: 'basic', htpasswdFile } });
+    const daemon = await beyond(t, { auth: await users(t, 'alice', 'right') });
     const here = daemon.adminUrl.replace('0.0.0.0', '127.0.0.1');
-    const as = (password: string) => ({
-      headers: { authorization: `Basic ${Buffer.from(`alice:${password}`).toString('base64')}` },
-    });
     const page = async (options?: object) => (await get(`${here}/`, options)).body.toString();
     assert.match(await page(), /href="login"/);
-    assert.match(await page(as('wrong')), /href="login"/);
-    assert.doesNotMatch(await page(as('right')), /href="login"|registry\.auth/);
+    assert.match(await page(as('alice', 'wrong')), /href="login"/);
+    assert.doesNotMatch(await page(as('alice', 'right')), /href="login"|admin\.auth/);
     assert.equal((await get(`${here}/login`)).status, 401);
-    assert.equal((await get(`${here}/login`, as('right'))).status, 303);
+    assert.equal((await get(`${here}/login`, as('alice', 'right'))).status, 303);
     for (const open of ['healthz', 'readyz', 'metrics']) assert.equal((await get(`${here}/${open}`)).status, 200);
+  });
+
+  it('has logins of its own where it is given some: those of clients are none then, nor its own for a pull', async (t) => {
+    const auth = await users(t, 'alice', 'pulls');
+    const daemon = await beyond(t, { auth }, { auth: await users(t, 'olga', 'looks') });
+    const here = daemon.adminUrl.replace('0.0.0.0', '127.0.0.1');
+    const login = async (options?: object) => (await get(`${here}/login`, options)).status;
+    assert.deepEqual(
+      [await login(), await login(as('alice', 'pulls')), await login(as('olga', 'looks'))],
+      [401, 401, 303],
+    );
+    assert.doesNotMatch((await get(`${here}/`, as('olga', 'looks'))).body.toString(), /href="login"|admin\.auth/);
+    const ping = async (options: object) => (await get(`${daemon.url}/v2/`, options)).status;
+    assert.deepEqual([await ping(as('olga', 'looks')), await ping(as('alice', 'pulls'))], [401, 200]);
+    // A wrong one of each.
+    assert.match((await get(`${here}/metrics`)).body.toString(), /^cistern_failed_logins_total 2$/m);
+  });
+
+  it('has them where clients need none, lets those who guess wait, and reads them again at a reload', async (t) => {
+    const auth = await users(t, 'olga', 'old');
+    const daemon = await beyond(t, {}, { auth });
+    const here = daemon.adminUrl.replace('0.0.0.0', '127.0.0.1');
+    const login = async (password: string) => (await get(`${here}/login`, as('olga', password))).status;
+    assert.equal((await get(`${daemon.url}/v2/`)).status, 200);
+    assert.equal(await login('old'), 303);
+    await writeFile(auth.htpasswdFile, `olga:${await hash('new', 4)}\n`);
+    await daemon.reload({});
+    await eventually(() => daemon.logged('changed files read again').length > 0, 'the file is read again');
+    assert.deepEqual([await login('new'), await login('old')], [303, 401]);
+    for (let guess = 0; guess < 4; guess++) assert.equal(await login(`guess ${guess}`), 401);
+    assert.equal(await login('old'), 429);
+  });
+
+  it('has no login where it is told so, whatever clients have', async (t) => {
+    const daemon = await beyond(t, { auth: await users(t, 'alice', 'right') }, { auth: { type: 'none' } });
+    const here = daemon.adminUrl.replace('0.0.0.0', '127.0.0.1');
+    assert.match((await get(`${here}/`, as('alice', 'right'))).body.toString(), /admin\.auth/);
+    assert.equal((await get(`${here}/login`, as('alice', 'right'))).status, 404);
   });
 });
 

@@ -137,8 +137,8 @@ describe('a page without names', () => {
     const text = (names: 'never' | 'after login') => document(withoutNames(status(), names), () => '').text;
     assert.match(text('after login'), /<a href="login">log in<\/a>/);
     assert.doesNotMatch(text('never'), /href="login"/);
-    assert.match(text('never'), /registry\.auth/);
-    assert.doesNotMatch(page(), /log in|registry\.auth/);
+    assert.match(text('never'), /admin\.auth/);
+    assert.doesNotMatch(page(), /log in|admin\.auth/);
   });
 });
 

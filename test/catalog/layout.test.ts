@@ -36,6 +36,7 @@ describe('the layout of a data directory', () => {
     const before = (await readdir(daemon.dataDir)).sort();
     await assert.rejects(daemon.start(), (error: Error) => {
       assert.ok(error.message.includes(`${daemon.dataDir} has layout 2`), error.message);
+      assert.match(error.message, /another directory by dataDir or CISTERN_DATA_DIR$/);
       return true;
     });
     assert.deepEqual((await readdir(daemon.dataDir)).sort(), before);

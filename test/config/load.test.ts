@@ -209,7 +209,10 @@ describe('problems', () => {
   });
 
   it('name the keys that are known where none is near', () => {
-    only(bad(`admin: { qqqqqq: 1 }\n${DEFAULTS}`), /:1:10 admin\.qqqqqq: is not a known key; known here: listen$/);
+    only(
+      bad(`admin: { qqqqqq: 1 }\n${DEFAULTS}`),
+      /:1:10 admin\.qqqqqq: is not a known key; known here: listen, auth$/,
+    );
     only(
       bad('upstreams: [{ name: a.io, auth: { type: basic, username: u, password: p, user: x } }]'),
       /auth\.user: .*did you mean username/,
@@ -331,6 +334,23 @@ describe('what other machines can reach', () => {
     only(bad(yaml('0.0.0.0')), /registry\.auth: type basic beyond loopback needs registry\.tls/);
     good(yaml('127.0.0.1'));
     good(yaml('0.0.0.0', `, tls: { certFile: ${write('c.pem', 'c', 0o644)}, keyFile: ${write('k.pem', 'k')} }`));
+  });
+
+  it('may have a login to the status page, also without TLS, which its listener has none of', () => {
+    const htpasswdFile = write('page-htpasswd', 'u:x', 0o644);
+    const auth = { type: 'basic', htpasswdFile };
+    assert.equal(good(DEFAULTS).admin.auth, undefined);
+    assert.deepEqual(
+      good(`admin: { listen: "0.0.0.0:1", auth: ${JSON.stringify(auth)} }\n${DEFAULTS}`).admin.auth,
+      auth,
+    );
+    const env = { CISTERN_ADMIN__AUTH__TYPE: 'basic', CISTERN_ADMIN__AUTH__HTPASSWD_FILE: htpasswdFile };
+    assert.deepEqual(good(DEFAULTS, { env }).admin.auth, auth);
+    only(bad(`admin: { auth: { type: basic } }\n${DEFAULTS}`), /:1:\d+ admin\.auth\.htpasswdFile: is required/);
+    only(
+      bad(`admin: { auth: { type: basic, htpasswdFile: ${htpasswdFile}.none } }\n${DEFAULTS}`),
+      /:1:\d+ admin\.auth\.htpasswdFile: /,
+    );
   });
 
   it('is controlled with a token or a client certificate only', () => {

@@ -1,6 +1,7 @@
 /**
  * The image of the Dockerfile, built by buildah on a base of this machine's own, and containers of it run by runc: read-only,
- * as the image's user, without capabilities, on the network of this machine. Needs root, and the npm registry.
+ * as the image's user, without capabilities, on the network of this machine or on one with nothing but a loopback. Needs
+ * root, and the npm registry.
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -17,7 +18,7 @@ interface ImageConfig {
   readonly Labels: Readonly<Record<string, string>>;
   readonly ExposedPorts: Readonly<Record<string, object>>;
   readonly Volumes: Readonly<Record<string, object>>;
-  readonly Healthcheck: { readonly Test: readonly string[] };
+  readonly Healthcheck: { readonly Test: readonly string[]; readonly Interval: number };
 }
 
 export class BuiltImage {
@@ -35,7 +36,7 @@ export class BuiltImage {
   }
 
   /** Takes minutes: twice `npm ci`. */
-  static async build(dir: string): Promise<BuiltImage> {
+  static async build(dir: string, args: Readonly<Record<string, string>>): Promise<BuiltImage> {
     const storage = [`--root=${dir}/storage`, `--runroot=${dir}/run`, '--storage-driver=vfs'];
     await run(join(ROOT, 'scripts/node-image'), ['localhost/node:slim', ...storage]);
     const cache = (await run('npm', ['config', 'get', 'cache'])).trim();
@@ -46,8 +47,9 @@ export class BuiltImage {
       '--quiet',
       `--volume=${cache}:/root/.npm`,
     ];
-    const base = '--build-arg=NODE_IMAGE=localhost/node:slim';
-    await run('buildah', [...storage, 'build', ...options, base, '--tag=localhost/cistern', ROOT]);
+    const values = Object.entries({ NODE_IMAGE: 'localhost/node:slim', ...args });
+    const given = values.map(([name, value]) => `--build-arg=${name}=${value}`);
+    await run('buildah', [...storage, 'build', ...options, ...given, '--tag=localhost/cistern', ROOT]);
     const inspected = await run('buildah', [...storage, 'inspect', '--type=image', 'localhost/cistern']);
     const { Docker } = JSON.parse(inspected) as { Docker: { config: ImageConfig } };
     const container = (await run('buildah', [...storage, 'from', 'localhost/cistern'])).trim();
@@ -56,7 +58,7 @@ export class BuiltImage {
   }
 
   /** `volume` is mounted where the image has its data. `env` goes before the image's. */
-  async start(name: string, volume: string, env: Readonly<Record<string, string>> = {}): Promise<Container> {
+  async start(name: string, volume: string, { env = {}, network = 'host' }: StartOptions): Promise<Container> {
     const bundle = join(this.#dir, `bundle-${name}`);
     await mkdir(bundle);
     await run('runc', ['spec', '--bundle', bundle]);
@@ -76,7 +78,8 @@ export class BuiltImage {
       ...spec.mounts.filter(({ destination }) => /^\/(proc|dev|sys)(\/|$)/.test(destination)),
       { destination: data, type: 'bind', source: volume, options: ['bind', 'rw'] },
     ].filter(({ destination }) => destination !== '/sys/fs/cgroup');
-    const namespaces = ['mount', 'pid', 'ipc', 'uts'].map((type) => ({ type }));
+    const own = ['mount', 'pid', 'ipc', 'uts', ...(network === 'own' ? ['network'] : [])];
+    const namespaces = own.map((type) => ({ type }));
     const root = { path: this.root, readonly: true };
     await writeFile(file, JSON.stringify({ ...spec, process, root, mounts, linux: { namespaces } }));
     return new Container(`cistern-${globalThis.process.pid}-${name}`, bundle);
@@ -85,6 +88,12 @@ export class BuiltImage {
   async remove(): Promise<void> {
     await run('buildah', [...this.#storage, 'rm', '--all']);
   }
+}
+
+interface StartOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** `own` is only reached from inside. */
+  readonly network?: 'host' | 'own';
 }
 
 interface RuntimeSpec {

@@ -1,9 +1,9 @@
 /** The examples in deploy/ are whole, agree with the image and the documents, and say nothing that the program does not know. */
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
-import { chmod, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { existsSync, readFileSync } from 'node:fs';
+import { chmod, cp, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { after, before, describe, it, type TestContext } from 'node:test';
 import { parse, parseAllDocuments } from 'yaml';
 import { snippetFor, type Mirror } from '../../src/cli/mirror-snippets.js';
 import { readConfig } from '../../src/config/load.js';
@@ -58,6 +58,7 @@ describe('the Kubernetes manifests', { skip: unlessInstalled(KUSTOMIZE) }, () =>
       'Namespace',
       'NetworkPolicy',
       'PodDisruptionBudget',
+      'PrometheusRule',
       'Service',
       'Service',
       'ServiceMonitor',
@@ -126,27 +127,126 @@ describe('the Kubernetes manifests', { skip: unlessInstalled(KUSTOMIZE) }, () =>
     }
   });
 
-  it('write what mirror-config says for the port of the nodes, and take it away in the end', async (t) => {
+  describe('on each node', () => {
+    const OURS = '# Kept by the DaemonSet cistern-nodes, as long as this line is here.\n';
+
+    /** What the DaemonSet does on a node, with its directory for /certs.d. */
+    async function node(t: TestContext, address: string) {
+      const dir = await temporaryDirectory(t);
+      const [script] = at(find('DaemonSet', 'nodes'), 'spec', 'template', 'spec', 'containers', 0, 'args') as [string];
+      const bin = join(dir, 'bin');
+      await mkdir(bin);
+      await writeFile(join(bin, 'cistern'), `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`);
+      await chmod(join(bin, 'cistern'), 0o755);
+      const file = join(dir, '_default/hosts.toml');
+      await mkdir(join(dir, '_default'));
+      const start = () => {
+        const env = { NODE: address, PATH: `${bin}:${process.env['PATH'] ?? ''}` };
+        const program = new Program('sh', ['-c', script.replaceAll('/certs.d', dir)], { env });
+        // It ends its own child then, which would keep this file from ending.
+        t.after(() => program.child.kill('SIGTERM'));
+        return program;
+      };
+      return { file, start };
+    }
+
+    /** What mirror-config says for a host and the port of the nodes. */
+    const wanted = (host: string) => {
+      const nodePort = at(find('Service', /^cistern$/), 'spec', 'ports', 0, 'nodePort');
+      const url = new URL(`http://${host}:${String(nodePort)}`);
+      return `${OURS}${snippetFor('containerd', { ...MIRROR, url, location: url.host }).content}\n`;
+    };
+
+    for (const [address, host] of [
+      ['10.0.0.7', '10.0.0.7'],
+      ['fd00::7', '[fd00::7]'],
+    ] as const) {
+      it(`write what mirror-config says for ${address}, and take it away in the end`, async (t) => {
+        const { file, start } = await node(t, address);
+        // As a node that went down left it.
+        await writeFile(file, `${OURS}old\n`);
+        const program = start();
+        await until(() => readFileSync(file, 'utf8') !== `${OURS}old\n`, 'the file', program);
+        assert.equal(await readFile(file, 'utf8'), wanted(host));
+        program.child.kill('SIGTERM');
+        assert.equal((await program.exited).code, 0);
+        assert.equal(existsSync(file), false);
+      });
+    }
+
+    it('leave a file alone that is not theirs, and say so', async (t) => {
+      const { file, start } = await node(t, '10.0.0.7');
+      await writeFile(file, 'server = "https://mirror.internal"\n');
+      const program = start();
+      assert.equal((await program.refused()).code, 1);
+      assert.match(program.output, /hosts\.toml of its own, which stays/);
+      assert.equal(await readFile(file, 'utf8'), 'server = "https://mirror.internal"\n');
+    });
+
+    it('leave what somebody put in the place of theirs', async (t) => {
+      const { file, start } = await node(t, '10.0.0.7');
+      const program = start();
+      await until(() => existsSync(file), 'the file', program);
+      await writeFile(file, 'server = "https://mirror.internal"\n');
+      program.child.kill('SIGTERM');
+      assert.equal((await program.exited).code, 0);
+      assert.equal(await readFile(file, 'utf8'), 'server = "https://mirror.internal"\n');
+    });
+  });
+});
+
+describe('the example of an overlay', { skip: unlessInstalled(KUSTOMIZE) }, () => {
+  /** With its commented lines in force, where `all`. */
+  async function build(t: TestContext, all: boolean): Promise<readonly unknown[]> {
     const dir = await temporaryDirectory(t);
-    const [script] = at(find('DaemonSet', 'nodes'), 'spec', 'template', 'spec', 'containers', 0, 'args') as [string];
-    const nodePort = at(find('Service', /^cistern$/), 'spec', 'ports', 0, 'nodePort');
-    const bin = join(dir, 'bin');
-    await mkdir(bin);
-    await writeFile(join(bin, 'cistern'), `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`);
-    await chmod(join(bin, 'cistern'), 0o755);
-    const file = join(dir, '_default/hosts.toml');
-    const env = { NODE: '10.0.0.7', PATH: `${bin}:${process.env['PATH'] ?? ''}` };
-    const program = new Program('sh', ['-c', script.replaceAll('/certs.d', dir)], { env });
-    // It ends its own child then, which would keep this file from ending.
-    t.after(() => program.child.kill('SIGTERM'));
-    await until(() => existsSync(file), 'the file', program);
-    const url = new URL(`http://10.0.0.7:${String(nodePort)}`);
-    assert.equal(
-      await readFile(file, 'utf8'),
-      `${snippetFor('containerd', { ...MIRROR, url, location: url.host }).content}\n`,
+    await cp('deploy/kubernetes', dir, { recursive: true });
+    const file = join(dir, 'example/kustomization.yaml');
+    if (all) await writeFile(file, (await readFile(file, 'utf8')).replaceAll(/^ {2}# (?=- path:)/gm, '  '));
+    return parseAllDocuments(await run(KUSTOMIZE, ['build', join(dir, 'example')])).map(
+      (each) => each.toJS() as unknown,
     );
-    program.child.kill('SIGTERM');
-    await until(() => !existsSync(file), 'its end');
+  }
+  const setOf = (objects: readonly unknown[]) => objects.find((each) => at(each, 'kind') === 'StatefulSet');
+  const container = (set: unknown) => at(set, 'spec', 'template', 'spec', 'containers', 0);
+
+  it('has an image and a class of storage of its own, on a volume that holds its store', async (t) => {
+    const objects = await build(t, false);
+    const set = setOf(objects);
+    for (const kind of ['StatefulSet', 'DaemonSet']) {
+      const workload = objects.find((each) => at(each, 'kind') === kind);
+      assert.match(String(at(container(workload), 'image')), /^registry\.example\.com\/cistern:\d/);
+    }
+    const claim = at(set, 'spec', 'volumeClaimTemplates', 0);
+    assert.equal(at(claim, 'spec', 'storageClassName'), 'fast-ssd');
+    assert.equal(at(claim, 'metadata', 'name'), 'data');
+    const maxSize = at(container(set), 'env', 0, 'value');
+    assert.ok(
+      parseSize(`${String(at(claim, 'spec', 'resources', 'requests', 'storage'))}B`) > parseSize(String(maxSize)),
+    );
+  });
+
+  it('has a login to the status page, in a file that its secret has', async (t) => {
+    const set = setOf(await build(t, true));
+    const env = at(container(set), 'env') as { name: string; value: string }[];
+    const variables = Object.fromEntries(env.map(({ name, value }) => [name, value]));
+    const file = variables['CISTERN_ADMIN__AUTH__HTPASSWD_FILE']!;
+    const mounts = at(container(set), 'volumeMounts') as { name: string; mountPath: string }[];
+    const { name } = mounts.find(({ mountPath }) => mountPath === dirname(file))!;
+    const volumes = at(set, 'spec', 'template', 'spec', 'volumes') as {
+      name: string;
+      secret?: { secretName: string };
+    }[];
+    const { secretName } = volumes.find((volume) => volume.name === name)!.secret!;
+    const commands = await readFile('deploy/kubernetes/example/kustomization.yaml', 'utf8');
+    assert.ok(commands.includes(`create secret generic ${secretName} --from-file=${basename(file)}\n`));
+    const here = join(await temporaryDirectory(t), 'status-page');
+    await writeFile(here, 'olga:x\n');
+    const { config, problems } = readConfig({
+      file: 'deploy/kubernetes/base/configuration.yaml',
+      env: { ...(await imageEnvironment()), ...variables, CISTERN_ADMIN__AUTH__HTPASSWD_FILE: here },
+    });
+    assert.equal(problems, undefined);
+    assert.deepEqual(config.admin.auth, { type: 'basic', htpasswdFile: here });
   });
 });
 
@@ -155,6 +255,15 @@ describe('the other examples', () => {
     await run('docker-compose', ['--file', 'deploy/compose.yaml', 'config', '--quiet']);
     const [text, { CISTERN_DATA_DIR }] = [await readFile('deploy/compose.yaml', 'utf8'), await imageEnvironment()];
     assert.deepEqual(at(parse(text), 'services', 'cistern', 'volumes'), [`data:${CISTERN_DATA_DIR ?? ''}`]);
+    assert.deepEqual(at(parse(text), 'services', 'cistern', 'ports'), ['5000:5000', '127.0.0.1:5080:5080']);
+    // What is commented out, in force.
+    const dir = await temporaryDirectory({ after });
+    const whole = text.replaceAll(/^( +)# (environment:|- \.| {2}CISTERN)/gm, '$1$2');
+    await writeFile(join(dir, 'compose.yaml'), whole);
+    await run('docker-compose', ['--file', join(dir, 'compose.yaml'), 'config', '--quiet']);
+    const service = at(parse(whole), 'services', 'cistern');
+    const file = at(service, 'environment', 'CISTERN_ADMIN__AUTH__HTPASSWD_FILE');
+    assert.ok((at(service, 'volumes') as string[]).includes(`./status-page:${String(file)}:ro`));
   });
 
   it('CI: have what mirror-config prints', async () => {

@@ -13,6 +13,7 @@ import { BuiltImage, type Container } from './container.js';
 import { unlessInstalled } from './needs.js';
 
 const NAME = 'registry.test';
+const BUILD = { SOURCE: 'https://git.test/cistern', REVISION: 'abc123', CREATED: '2026-05-03T12:00:00Z' };
 
 interface Lock {
   readonly packages: Readonly<Record<string, { readonly version: string }>>;
@@ -23,7 +24,7 @@ describe('the container image', { skip: unlessInstalled('root', 'buildah', 'runc
   let image: BuiltImage;
   before(async () => {
     dir = await scratch();
-    image = await BuiltImage.build(dir);
+    image = await BuiltImage.build(dir, BUILD);
   });
   after(async () => {
     await stopPrograms();
@@ -31,44 +32,67 @@ describe('the container image', { skip: unlessInstalled('root', 'buildah', 'runc
     await rm(dir, { recursive: true, force: true });
   });
 
-  /** A container in front of a registry, on ports of its own. */
-  async function start(name: string, upstream: object): Promise<{ container: Container; host: string; admin: string }> {
+  /** What an engine does with a new volume: as the directory in the image. */
+  async function newVolume(name: string): Promise<string> {
     const volume = join(dir, `volume-${name}`);
-    // What an engine does with a new volume: as the directory in the image.
     const { uid, gid, mode } = await stat(join(image.root, 'var/lib/cistern'));
     await mkdir(volume, { mode });
     await chown(volume, uid, gid);
+    return volume;
+  }
+
+  /** A container in front of a registry, on ports of its own. */
+  async function start(name: string, upstream: object): Promise<{ container: Container; host: string; admin: string }> {
+    const volume = await newVolume(name);
     const config = join(volume, 'cistern.yaml');
     await writeFile(config, JSON.stringify({ upstreams: [upstream], storage: { minFree: 0 } }));
     const [host, admin, control] = await Promise.all(
       [freePort(), freePort(), freePort()].map(async (port) => `127.0.0.1:${await port}`),
     );
-    const container = await image.start(name, volume, {
+    const env = {
       CISTERN_CONFIG: '/var/lib/cistern/cistern.yaml',
       CISTERN_REGISTRY__LISTEN: host!,
       CISTERN_ADMIN__LISTEN: admin!,
       CISTERN_CONTROL__LISTEN: control!,
       CISTERN_ADDRESS: control!,
-    });
+    };
+    const container = await image.start(name, volume, { env });
     return { container, host: host!, admin: admin! };
   }
 
-  it('says what it is, who it runs as, where its data is and where it listens', async () => {
+  it('says what it is and of which source, who it runs as, where its data is, and how it is asked', async () => {
     const { version } = JSON.parse(await readFile('package.json', 'utf8')) as { version: string };
     const { Labels, User, Volumes, ExposedPorts, Env, Healthcheck } = image.config;
-    assert.equal(Labels['org.opencontainers.image.version'], version);
-    assert.equal(Labels['org.opencontainers.image.licenses'], 'Apache-2.0');
+    for (const [label, value] of Object.entries({
+      version,
+      licenses: 'Apache-2.0',
+      source: BUILD.SOURCE,
+      revision: BUILD.REVISION,
+      created: BUILD.CREATED,
+    })) {
+      assert.equal(Labels[`org.opencontainers.image.${label}`], value, label);
+    }
     assert.match(User, /^[1-9]\d*:[1-9]\d*$/);
     assert.deepEqual(Object.keys(Volumes), ['/var/lib/cistern']);
     assert.deepEqual(Object.keys(ExposedPorts), ['5000/tcp', '5080/tcp']);
     assert.deepEqual(Healthcheck.Test, ['CMD', 'cistern', 'health']);
-    for (const variable of [
-      'CISTERN_REGISTRY__LISTEN=0.0.0.0:5000',
-      'CISTERN_ADMIN__LISTEN=0.0.0.0:5080',
-      'UV_THREADPOOL_SIZE=16',
-    ]) {
-      assert.ok(Env.includes(variable), variable);
-    }
+    assert.equal(Healthcheck.Interval / 1e9, 30, 'each costs half a second of a processor');
+    assert.ok(Env.includes('UV_THREADPOOL_SIZE=16'));
+  });
+
+  it('listens by itself for clients and for its page on all addresses, for commands on loopback, and is healthy', async () => {
+    const container = await image.start('alone', await newVolume('alone'), { network: 'own' });
+    const { program } = container;
+    await until(() => program.lines.some((line) => line.includes('"msg":"serving"')), 'serving', program);
+    const sockets = await container.exec('cat', '/proc/net/tcp', '/proc/net/tcp6');
+    const listening = [...sockets.matchAll(/^ *\d+: ([0-9A-F]+):([0-9A-F]+) [0-9A-F:]+ 0A /gm)].map(
+      ([, address, port = '']) => `${address}:${parseInt(port, 16)}`,
+    );
+    assert.deepEqual(listening.sort(), ['00000000:5000', '00000000:5080', '0100007F:5051']);
+    const [, ...health] = image.config.Healthcheck.Test;
+    assert.equal(await container.exec(...health), 'ready\n');
+    assert.equal((await container.exec('id', '-u')).trim(), '1000');
+    assert.equal(await container.stop(), 0, program.output);
   });
 
   it('has the packages of the lock file that it runs on, and none that only make it', async () => {
@@ -88,7 +112,7 @@ describe('the container image', { skip: unlessInstalled('root', 'buildah', 'runc
     assert.ok(existsSync(join(lib, 'package-lock.json')), 'for those who list what is in it');
   });
 
-  it('serves and stores a pull with a read-only root and no rights, is healthy, and stops with 0 before it is killed', async (t) => {
+  it('serves and stores a pull with a read-only root and no rights, and stops with 0 before it is killed', async (t) => {
     const registry = await DebianRegistry.start({ dir: join(dir, 'registry') });
     await push(await buildImage(dir), `${registry.host}/team/app:v1`);
     const begun = performance.now();
@@ -112,11 +136,8 @@ describe('the container image', { skip: unlessInstalled('root', 'buildah', 'runc
     await registry.switchOff();
     await pull(`${host}/${NAME}/team/app:v1`, join(dir, 'again'));
 
-    const [, ...health] = image.config.Healthcheck.Test;
-    assert.equal(await container.exec(...health), 'ready\n');
     assert.match(await container.exec('cistern', 'images'), /team\/app +v1/);
     await assert.rejects(container.exec('touch', '/tmp/file'), /Read-only file system/);
-    assert.equal((await container.exec('id', '-u')).trim(), '1000');
     assert.equal(await container.stop(), 0, container.program.output);
   });
 
@@ -125,12 +146,12 @@ describe('the container image', { skip: unlessInstalled('root', 'buildah', 'runc
     const volume = join(dir, 'open');
     await mkdir(volume);
     await writeFile(join(volume, 'cistern.yaml'), JSON.stringify({ upstreams: [{ name: 'ghcr.io', auth }] }));
-    const container = await image.start('open', volume, { CISTERN_CONFIG: '/var/lib/cistern/cistern.yaml' });
+    const container = await image.start('open', volume, { env: { CISTERN_CONFIG: '/var/lib/cistern/cistern.yaml' } });
     assert.equal((await container.program.refused()).code, 2);
     assert.match(container.program.output, /CISTERN_REGISTRY__LISTEN registry\.listen: lets every machine/);
   });
 
-  it('has the service, its user, the man page and the completions where Debian looks for them, as these sources make them', async () => {
+  it('has the service, its user, the man page, the completions and the documents where Debian looks for them, as these sources make them', async () => {
     const installed = (path: string) => readFile(join(image.root, 'usr', path));
     const page = gunzipSync(await installed('share/man/man1/cistern.1.gz')).toString();
     assert.equal(page, (await command(['man-page'])).stdout);
@@ -146,6 +167,9 @@ describe('the container image', { skip: unlessInstalled('root', 'buildah', 'runc
       ['sysusers.conf', 'lib/sysusers.d/cistern.conf'],
     ] as const) {
       assert.deepEqual(await installed(path), await readFile(join('deploy/systemd', source)));
+    }
+    for (const path of ['README.md', 'docs/operations.md']) {
+      assert.deepEqual(await installed(join('share/doc/cistern', path)), await readFile(path));
     }
   });
 });

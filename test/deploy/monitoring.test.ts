@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -21,6 +21,7 @@ import { temporaryDirectory } from '../support/tmp.js';
 
 const ROOT = join(import.meta.dirname, '../..');
 const RULES = 'deploy/prometheus/cistern.rules.yaml';
+const OPERATOR_RULES = 'deploy/kubernetes/prometheus/prometheus-rule.yaml';
 const RULE_TESTS = 'test/deploy/cistern.rules.test.yaml';
 const DASHBOARD = 'deploy/grafana/cistern.json';
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
@@ -59,6 +60,19 @@ const used = [
   ...alerts.map(({ alert, expr }) => ({ where: `alert ${alert} of ${RULES}`, expr })),
 ];
 
+/** What the Prometheus Operator reads, of what Prometheus reads. */
+const asOperatorRules = (
+  rules: string,
+): string => `# ${RULES} for the Prometheus Operator, made by \`npm run docs:alerts\`.
+apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata:
+  name: cistern
+  labels:
+    app.kubernetes.io/name: cistern
+spec:
+${rules.slice(rules.indexOf('groups:')).replaceAll(/^(?=.)/gm, '  ')}`;
+
 const hasPromtool = spawnSync('promtool', ['--version']).error === undefined;
 const skip = hasPromtool || process.env.CI !== undefined ? false : 'promtool is not installed';
 
@@ -92,6 +106,13 @@ describe('what is shipped for monitoring', () => {
       .filter((test) => test.exp_alerts.length > 0)
       .map(({ alertname }) => alertname);
     assert.deepEqual(new Set(fired), new Set(alerts.map(({ alert }) => alert)));
+  });
+
+  it('has the same alerts as a PrometheusRule', () => {
+    if (process.env.WRITE_DOCS !== undefined) writeFileSync(join(ROOT, OPERATOR_RULES), asOperatorRules(read(RULES)));
+    const rule = parse(read(OPERATOR_RULES)) as { readonly kind: string; readonly spec: unknown };
+    assert.equal(rule.kind, 'PrometheusRule');
+    assert.deepEqual(rule.spec, parse(read(RULES)), `${OPERATOR_RULES} is out of date: npm run docs:alerts`);
   });
 
   it('has rules that promtool takes', { skip }, () => {

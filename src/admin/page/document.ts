@@ -83,7 +83,7 @@ const NAMES: Readonly<Record<Status['names'], Html>> = {
   shown: html``,
   'after login': html`<p class="note">Names of repositories are shown after you <a href="login">log in</a>.</p>`,
   never: html`<p class="note">
-    Names of repositories are not shown here: the configuration has no login (<code>registry.auth</code>).
+    Names of repositories are not shown here: the configuration has no login for them (<code>admin.auth</code>).
   </p>`,
 };
 

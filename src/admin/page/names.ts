@@ -1,8 +1,8 @@
 /**
  * Who is told the names of repositories, which may be secret. Somebody at this very machine is: the listener is on loopback,
  * the address that was asked for is one of this machine (a hostile web page that makes its own name point here asks for that
- * name), and no proxy has passed the request on. Anybody else logs in as they would to pull, with HTTP Basic; where pulling
- * needs no such login, nobody else is told.
+ * name), and no proxy has passed the request on. Anybody else logs in with HTTP Basic, by `admin.auth`, or where that is not
+ * given as they would to pull; where there is no such login, nobody else is told.
  */
 import type { IncomingMessage } from 'node:http';
 import ipaddr from 'ipaddr.js';
