@@ -4,6 +4,7 @@ import { rm } from 'node:fs/promises';
 import { describe, it, type TestContext } from 'node:test';
 import type { Digest } from '../../../src/oci/digest.js';
 import { parseTag, type TagOrDigest } from '../../../src/oci/reference.js';
+import { eventually } from '../../support/eventually.js';
 import { makeImage, makeIndex, manifestNaming } from '../../support/images.js';
 import { archiveOf } from '../support/archives.js';
 import { image, inPieces, OperatedCache, signal, UPSTREAM } from '../support/contents.js';
@@ -98,6 +99,33 @@ describe('an image that is here', () => {
     const made = await pulled('theirs', 'v1');
     const told = await explain(`team/fork@${made.digest}`);
     assert.deepEqual([told.presence, told.whole], ['unlinked', false]);
+  });
+
+  it('lacks what is being fetched for clients now, and says how far that is', async (t) => {
+    const { cache, explain, explainBlob } = await scene(t);
+    const made = makeImage({ seed: 'filled', layers: [3_000_000] });
+    cache.registry.push(APP.name, made, 'v1');
+    const [layer] = made.layers;
+    await cache.pull.manifest(APP, V1, 'body', signal);
+    const gate = cache.registry.hold({ kind: 'blob', at: 'middle' });
+    const pull = cache.blob(APP.name, layer!.digest);
+    await gate.reached;
+    await eventually(() => cache.pull.flights.states()[0]!.received > 0, 'bytes came');
+    const told = await explain('team/app:v1');
+    assert.deepEqual([told.presence, told.missing.length], ['here', 2]);
+    for (const { fills } of [told, await explainBlob(layer!.digest), await explain(`team/fork@${layer!.digest}`)])
+      assert.deepEqual(
+        fills.map(({ repository, digest, size, followers }) => [repository, digest, size, followers.live]),
+        [[APP, layer!.digest, 3_000_000, 1]],
+      );
+    const { presence, fills } = await explainBlob(layer!.digest);
+    assert.equal(presence, 'filling');
+    assert.ok(fills[0]!.received > 0 && fills[0]!.received < 3_000_000);
+    assert.deepEqual((await explainBlob(made.config.digest)).fills, [], 'which nobody asked for yet');
+    gate.open();
+    await pull;
+    const then = await explainBlob(layer!.digest);
+    assert.deepEqual([then.presence, then.fills], ['here', []]);
   });
 
   it('is served for good where an operator imported it', async (t) => {
