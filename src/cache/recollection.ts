@@ -1,12 +1,15 @@
 /**
  * What an operator may ask for and no record says: how things were last asked for, and which images were removed. Kept in
- * memory since the start of the daemon, for the newest of them.
+ * memory since the start of the daemon, for the newest of them; removals are in the log too, where they outlive a restart.
  */
 import { LRUCache } from 'lru-cache';
+import type { Clock } from '../lib/clock.js';
 import type { ErrorCode } from '../lib/errors.js';
+import type { Logger } from '../lib/log.js';
 import type { Repository } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
 import type { TagOrDigest } from '../oci/reference.js';
+import type { CollectionReason } from './collect/collection.js';
 import type { Outcome, Reason } from './outcome.js';
 
 /** Of each kind; about 400 bytes each. */
@@ -24,28 +27,39 @@ export interface LastAnswer {
   readonly reason?: Reason | undefined;
 }
 
+/** `disk-full`: to make room on the disk, where `evicted` is to stay below storage.maxSize. `operator`: on request. */
+export type RemovalReason = CollectionReason | 'disk-full' | 'operator';
+
 export interface Removal {
   readonly at: number;
-  /** By garbage collection, for its age or to make room, or by an operator. */
-  readonly by: 'collection' | 'operator';
+  readonly why: RemovalReason;
 }
 
 /** An image that goes, with the tags that pointed to it. */
-interface Removed {
+export interface RemovedImage {
   readonly repository: Repository;
   readonly digest: Digest;
   readonly tags: readonly string[];
 }
 
 export class Recollection {
+  readonly #parts: { readonly clock: Clock; readonly log: Logger };
   readonly #answers = new LRUCache<string, LastAnswer>({ max: REMEMBERED });
   readonly #removals = new LRUCache<string, Removal>({ max: REMEMBERED });
+
+  constructor(parts: { readonly clock: Clock; readonly log: Logger }) {
+    this.#parts = parts;
+  }
 
   answered(answer: LastAnswer): void {
     this.#answers.set(nameOf(answer.repository, answer.reference), answer);
   }
 
-  removed({ repository, digest, tags }: Removed, removal: Removal): void {
+  /** To be called for every image that is removed. */
+  removed({ repository, digest, tags }: RemovedImage, why: RemovalReason): void {
+    const { clock, log } = this.#parts;
+    log.info({ upstream: repository.upstream, repository: repository.name, tags, digest, why }, 'removed');
+    const removal = { at: clock.now(), why };
     for (const reference of [digest, ...tags]) this.#removals.set(nameOf(repository, reference), removal);
   }
 

@@ -153,7 +153,9 @@ class Explaining {
     const negativeUntil = left === undefined ? undefined : clock.now() + left;
     if (left !== undefined || (refusal && refusal.at > (removal?.at ?? 0)))
       return { presence: 'gone', since: refusal?.at, negativeUntil };
-    return removal ? { presence: 'removed', since: removal.at, by: removal.by } : { presence: 'unknown' };
+    return removal
+      ? { presence: 'removed', since: removal.at, by: removal.why === 'operator' ? 'operator' : 'collection' }
+      : { presence: 'unknown' };
   }
 
   /** Of what a manifest names, and of what that names. */

@@ -25,6 +25,8 @@ async function scene(t: TestContext) {
   return { cache, explain, explainBlob, pulled };
 }
 
+const isRemoval = ({ msg }: Record<string, unknown>) => msg === 'removed';
+
 describe('an image that is here', () => {
   it('is whole, linked, fresh, kept by its tag, and goes by age and in its turn', async (t) => {
     const { cache, explain, pulled } = await scene(t);
@@ -184,6 +186,9 @@ describe('an image that is not here', () => {
     for (const told of [await explain('team/app:v1'), await explain(`team/app@${made.digest}`)])
       assert.deepEqual([told.presence, told.by, told.since! <= Date.now()], ['removed', 'operator', true]);
     assert.equal((await explainBlob(made.digest)).presence, 'removed');
+    const removed = cache.logs.map((line) => JSON.parse(line) as Record<string, unknown>).find(isRemoval)!;
+    const { upstream, repository, tags, digest, why } = removed;
+    assert.deepEqual([upstream, repository, tags, digest, why], [UPSTREAM, APP.name, ['v1'], made.digest, 'operator']);
     assert.equal((await explain('team/fork:v1')).presence, 'unknown');
     await cache.pulled(APP.name, V1);
     assert.equal((await explain('team/app:v1')).presence, 'here');
