@@ -3,6 +3,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { keys } from '../../../src/catalog/keys.js';
 import { isAppError } from '../../../src/lib/errors.js';
 import { parseTag } from '../../../src/oci/reference.js';
+import { eventually } from '../../support/eventually.js';
 import { Collected, digest, GRACE, repositoryOf, RETENTION, type TestImage } from '../support/collected.js';
 
 const IMAGES: readonly TestImage[] = [
@@ -209,6 +210,7 @@ describe('eviction', () => {
     await cache.clock.advance(RETENTION);
     cache.policy.maxSize = 1000;
     await cache.clock.advance(1000);
+    await eventually(async () => (await cache.collector.state()).last !== undefined, 'a collection has ended');
     assert.deepEqual(await cache.stored(ALL), ['a', 'base', 'a1']);
     assert.equal((await cache.collector.state()).last?.trigger, 'room');
   });
