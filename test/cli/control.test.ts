@@ -342,17 +342,21 @@ describe('what machines read', () => {
     const list = [
       { ...state, name: 'a', rateLimit },
       { ...state, name: 'b', heldBackUntil: now + 600_000 },
+      { ...state, name: 'c', rateLimit: { limit: 100, remaining: 7, window: 10, seenAt: now } },
+      { ...state, name: 'd', rateLimit: { limit: 100, window: 600, seenAt: now } },
     ];
     const cistern = await daemon(t, { upstreams: { list: () => Promise.resolve(list) } });
     const { stdout } = await cistern('upstreams');
     assert.match(stdout, /^a .* ok .* 76 of 100 left in 6 h, all again in \d+ min, just now$/m);
     assert.match(stdout, /^b .* has us wait for \d+ min /m);
+    assert.match(stdout, /^c .* ok .* 7 of 100 left in 10 s, just now$/m);
+    assert.match(stdout, /^d .* ok .* 100 in 10 min$/m);
     const shown = json(await cistern('upstreams', '-o', 'json')) as readonly {
       readonly heldBackUntil: string | null;
     }[];
     assert.deepEqual(
       shown.map(({ heldBackUntil }) => heldBackUntil),
-      [null, new Date(now + 600_000).toISOString()],
+      [null, new Date(now + 600_000).toISOString(), null, null],
     );
   });
 

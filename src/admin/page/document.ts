@@ -1,7 +1,8 @@
 /** The status page as a document: what is where on it. Whatever is `data-live` is replaced as it changes (assets/status.js). */
 import { ratiosOf } from '../../cache/statistics/counts.js';
 import type { Assets } from './assets.js';
-import { bytesText, count, duration, NOTHING, percent, size } from './format.js';
+import { spell } from '../../lib/spell-duration.js';
+import { bytesText, count, NOTHING, percent, size } from './format.js';
 import { html, table, type Html } from './html.js';
 import type { Span } from './history.js';
 import { fills, images, jobs, savings, upkeep, upstreams } from './sections.js';
@@ -71,7 +72,7 @@ function state({ unready, health, version, uptime, names, now }: Status): Html {
         ? ['good', 'Ready']
         : ['fair', `Ready, but the index is ${health === 'full' ? 'full' : health}`];
   return html`<p>
-      <strong class="${kind}">${text}</strong> <span>Version ${version}, up for ${duration(uptime)}</span>
+      <strong class="${kind}">${text}</strong> <span>Version ${version}, up for ${spell(uptime)}</span>
       <time datetime="${new Date(now).toISOString()}"
         >${new Date(now).toISOString().slice(0, 19).replace('T', ' ')} UTC</time
       >

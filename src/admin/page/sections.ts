@@ -2,7 +2,8 @@
 import { ratiosOf, type Counts, type Tally } from '../../cache/statistics/counts.js';
 import type { ListedImage } from '../../cache/contents/overview.js';
 import type { UpstreamState } from '../../cache/doctor/upstream-states.js';
-import { bytesText, count, duration, moment, NOTHING, percent, size } from './format.js';
+import { spell } from '../../lib/spell-duration.js';
+import { bytesText, count, moment, NOTHING, percent, size } from './format.js';
 import { html, table, type Html } from './html.js';
 import type { Fill, JobStatus, Status } from './status.js';
 
@@ -95,7 +96,7 @@ function upstreamState({ breaker, heldBackUntil, credential }: UpstreamState, no
   if (breaker === 'half-open') return html`<span class="fair">failing; being tried again</span>`;
   if (heldBackUntil !== undefined) {
     return html`<span class="fair"
-      >has us wait${heldBackUntil > now ? `, ${duration(heldBackUntil - now)} more` : ''}</span
+      >has us wait${heldBackUntil > now ? `, ${spell(heldBackUntil - now)} more` : ''}</span
     >`;
   }
   if (credential?.failure !== undefined) return html`<span class="bad">our login fails</span>`;
@@ -165,7 +166,7 @@ export function upkeep({ collection, scrub, now }: Status): Html {
   ) => [
     name,
     moment(at, now),
-    took === undefined ? NOTHING : took < 1000 ? 'less than 1 s' : duration(took),
+    took === undefined ? NOTHING : took < 1000 ? 'less than 1 s' : spell(took),
     found,
     moment(next, now),
   ];
