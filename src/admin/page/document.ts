@@ -2,7 +2,7 @@
 import { ratiosOf } from '../../cache/statistics/counts.js';
 import type { Assets } from './assets.js';
 import { spell } from '../../lib/spell-duration.js';
-import { bytesText, count, NOTHING, percent, size } from './format.js';
+import { amount, bytesText, count, NOTHING, percent, size } from './format.js';
 import { html, table, type Html } from './html.js';
 import type { Span } from './history.js';
 import { fills, images, jobs, savings, upkeep, upstreams } from './sections.js';
@@ -32,6 +32,9 @@ export const document = (status: Status, address: Assets['address']): Html =>
           ${live('summary', summary(status))}
           <section aria-labelledby="plots-title" id="plots">
             <h2 id="plots-title">Hit ratio</h2>
+            <noscript
+              ><p>The plots need JavaScript; <a href="#figures">the same as figures</a> does not.</p></noscript
+            >
             <div class="pair">
               <figure data-plot="hours" data-step="3600" data-spans="25" hidden>
                 <figcaption>Last 24 hours</figcaption>
@@ -103,7 +106,7 @@ function summary({ counted, stored, maxSize, overview, growth, minFree }: Status
       html`${month ? count(month.manifests.upstreamGets) : NOTHING} made upstream`,
     ])}
     ${tile('Stored', size(stored?.bytes), [
-      html`of ${bytesText(maxSize)}${overview ? `, ${count(overview.usage.images)} images` : ''}`,
+      html`of ${bytesText(maxSize)}${overview ? `, ${amount(overview.usage.images, 'image')}` : ''}`,
       stored
         ? html`<meter min="0" max="${maxSize}" value="${stored.bytes}" aria-label="Stored, of all that may be">
             ${bytesText(stored.bytes)}
@@ -136,7 +139,7 @@ export function untilFull({
   const days = room / growth;
   const pace = `${bytesText(room)} left, at ${bytesText(growth)} a day`;
   if (days > 3650) return ['years', pace];
-  return [days < 1 ? 'less than a day' : days < 2 ? '1 day' : `${count(Math.floor(days))} days`, pace];
+  return [days < 1 ? 'less than a day' : amount(Math.floor(days), 'day'), pace];
 }
 
 const RATIOS = [

@@ -9,6 +9,9 @@ export const NOTHING = '–';
 
 export const count = (number: number): string => WHOLE.format(number);
 
+/** `1 image`, `1,200 images`. */
+export const amount = (number: number, one: string): string => `${count(number)} ${number === 1 ? one : `${one}s`}`;
+
 export const bytesText = (bytes: number): string => prettyBytes(bytes, { binary: true });
 
 export const size = (bytes: number | undefined): Html =>
