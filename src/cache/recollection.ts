@@ -20,6 +20,8 @@ export interface LastAnswer {
   readonly repository: Repository;
   /** As the client wrote it: a tag or a digest, if it is any. */
   readonly reference: string;
+  /** Of what it was answered with, if it was. */
+  readonly digest?: Digest | undefined;
   /** Milliseconds since the epoch: when the answer had ended. */
   readonly at: number;
   readonly method: string;
@@ -52,7 +54,8 @@ export class Recollection {
   }
 
   answered(answer: LastAnswer): void {
-    this.#answers.set(nameOf(answer.repository, answer.reference), answer);
+    const { repository, reference, digest = reference } = answer;
+    for (const each of new Set([reference, digest])) this.#answers.set(nameOf(repository, each), answer);
   }
 
   /** To be called for every image that is removed. */
@@ -63,13 +66,14 @@ export class Recollection {
     for (const reference of [digest, ...tags]) this.#removals.set(nameOf(repository, reference), removal);
   }
 
-  /** The last answer to each name by which it was asked for, in that repository or in any; the newest first. */
+  /** The last answer to each name, and with each digest, in that repository or in any; the newest first. */
   answers(repository: Repository | undefined, references: readonly TagOrDigest[]): readonly LastAnswer[] {
-    const names: readonly string[] = references;
-    return [...this.#answers.values()].filter(
-      ({ repository: { upstream, name }, reference }) =>
-        names.includes(reference) && (!repository || (repository.upstream === upstream && repository.name === name)),
-    );
+    const found = new Set<LastAnswer>();
+    for (const [name, answer] of this.#answers.entries()) {
+      const wanted = repository ?? answer.repository;
+      if (references.some((reference) => name === nameOf(wanted, reference))) found.add(answer);
+    }
+    return [...found];
   }
 
   /** In that repository, or the last one in any. */

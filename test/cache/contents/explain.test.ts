@@ -167,6 +167,27 @@ describe('a blob', () => {
   });
 });
 
+describe('how something was last asked for', () => {
+  const OTHER = `sha256:${'1'.repeat(64)}` as Digest;
+
+  it('is told by the name it was asked for by, and by the digest it was answered with', async (t) => {
+    const { cache, explain, explainBlob, pulled } = await scene(t);
+    const made = await pulled('asked', 'v1');
+    const answered = (reference: TagOrDigest, at: number, digest: Digest) =>
+      cache.recollection.answered({ repository: APP, reference, digest, at, method: 'GET', outcome: 'hit' });
+    answered(V1, 1, made.digest);
+    const asked = async (told: ReturnType<typeof explain>) =>
+      (await told).asked.map(({ reference, at }) => [reference, at]);
+    for (const told of [explain('team/app:v1'), explain(`team/app@${made.digest}`), explainBlob(made.digest)])
+      assert.deepEqual(await asked(told), [[V1, 1]]);
+    assert.deepEqual(await asked(explain(`team/fork@${made.digest}`)), []);
+    answered(V1, 2, OTHER);
+    assert.deepEqual(await asked(explain(`team/app@${made.digest}`)), [[V1, 1]], 'before the tag moved');
+    answered(made.digest, 3, made.digest);
+    assert.deepEqual(await asked(explainBlob(made.digest)), [[made.digest, 3]]);
+  });
+});
+
 describe('an image that is not here', () => {
   const NEVER = `sha256:${'0'.repeat(64)}` as Digest;
 
