@@ -16,6 +16,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GarbageCollector } from '../src/cache/collect/collector.js';
 import { StoredEraser } from '../src/cache/collect/stored-eraser.js';
+import { Recollection } from '../src/cache/recollection.js';
 import type { Catalog } from '../src/catalog/catalog.js';
 import { openCatalog } from '../src/catalog/open-catalog.js';
 import type { BlobInfo, BlobStore } from '../src/content/blob-store.js';
@@ -136,6 +137,7 @@ async function measure(dataDir: string): Promise<void> {
     ...erases,
     spools,
     eraser: new StoredEraser(erases),
+    recollection: new Recollection({ clock: systemClock, log }),
     clock: systemClock,
     log,
     policy: {

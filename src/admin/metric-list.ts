@@ -8,7 +8,6 @@ import type { Outcome } from '../cache/outcome.js';
 import type { JobState } from '../cache/prefetch/prefetch.js';
 import { nothing, type Counts } from '../cache/statistics/counts.js';
 import type { Durations } from '../lib/durations.js';
-import { isOver } from '../upstream/rate-limit.js';
 import type { Seen, SeenUpstream } from './seen.js';
 
 export type Labels = Readonly<Record<string, string>>;
@@ -196,7 +195,7 @@ const SECTIONS: Readonly<Record<string, readonly Omit<Plain, 'section'>[]>> = {
     gauge(
       'upstream_rate_limit_remaining',
       'Pulls that upstream said are left, until its window is over.',
-      each(({ rateLimit }, { at }) => (rateLimit && !isOver(rateLimit, at) ? rateLimit.remaining : undefined)),
+      each(({ rateLimit }) => rateLimit?.remaining),
       'upstream',
     ),
     gauge(

@@ -1,12 +1,15 @@
 /**
  * What an operator may ask for and no record says: how things were last asked for, and which images were removed. Kept in
- * memory since the start of the daemon, for the newest of them.
+ * memory since the start of the daemon, for the newest of them; removals are in the log too, where they outlive a restart.
  */
 import { LRUCache } from 'lru-cache';
+import type { Clock } from '../lib/clock.js';
 import type { ErrorCode } from '../lib/errors.js';
+import type { Logger } from '../lib/log.js';
 import type { Repository } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
 import type { TagOrDigest } from '../oci/reference.js';
+import type { CollectionReason } from './collect/collection.js';
 import type { Outcome, Reason } from './outcome.js';
 
 /** Of each kind; about 400 bytes each. */
@@ -17,6 +20,8 @@ export interface LastAnswer {
   readonly repository: Repository;
   /** As the client wrote it: a tag or a digest, if it is any. */
   readonly reference: string;
+  /** Of what it was answered with, if it was. */
+  readonly digest?: Digest | undefined;
   /** Milliseconds since the epoch: when the answer had ended. */
   readonly at: number;
   readonly method: string;
@@ -24,38 +29,51 @@ export interface LastAnswer {
   readonly reason?: Reason | undefined;
 }
 
+/** `disk-full`: to make room on the disk, where `evicted` is to stay below storage.maxSize. `operator`: on request. */
+export type RemovalReason = CollectionReason | 'disk-full' | 'operator';
+
 export interface Removal {
   readonly at: number;
-  /** By garbage collection, for its age or to make room, or by an operator. */
-  readonly by: 'collection' | 'operator';
+  readonly why: RemovalReason;
 }
 
 /** An image that goes, with the tags that pointed to it. */
-interface Removed {
+export interface RemovedImage {
   readonly repository: Repository;
   readonly digest: Digest;
   readonly tags: readonly string[];
 }
 
 export class Recollection {
+  readonly #parts: { readonly clock: Clock; readonly log: Logger };
   readonly #answers = new LRUCache<string, LastAnswer>({ max: REMEMBERED });
   readonly #removals = new LRUCache<string, Removal>({ max: REMEMBERED });
 
-  answered(answer: LastAnswer): void {
-    this.#answers.set(nameOf(answer.repository, answer.reference), answer);
+  constructor(parts: { readonly clock: Clock; readonly log: Logger }) {
+    this.#parts = parts;
   }
 
-  removed({ repository, digest, tags }: Removed, removal: Removal): void {
+  answered(answer: LastAnswer): void {
+    const { repository, reference, digest = reference } = answer;
+    for (const each of new Set([reference, digest])) this.#answers.set(nameOf(repository, each), answer);
+  }
+
+  /** To be called for every image that is removed. */
+  removed({ repository, digest, tags }: RemovedImage, why: RemovalReason): void {
+    const { clock, log } = this.#parts;
+    log.info({ upstream: repository.upstream, repository: repository.name, tags, digest, why }, 'removed');
+    const removal = { at: clock.now(), why };
     for (const reference of [digest, ...tags]) this.#removals.set(nameOf(repository, reference), removal);
   }
 
-  /** The last answer to each name by which it was asked for, in that repository or in any; the newest first. */
+  /** The last answer to each name, and with each digest, in that repository or in any; the newest first. */
   answers(repository: Repository | undefined, references: readonly TagOrDigest[]): readonly LastAnswer[] {
-    const names: readonly string[] = references;
-    return [...this.#answers.values()].filter(
-      ({ repository: { upstream, name }, reference }) =>
-        names.includes(reference) && (!repository || (repository.upstream === upstream && repository.name === name)),
-    );
+    const found = new Set<LastAnswer>();
+    for (const [name, answer] of this.#answers.entries()) {
+      const wanted = repository ?? answer.repository;
+      if (references.some((reference) => name === nameOf(wanted, reference))) found.add(answer);
+    }
+    return [...found];
   }
 
   /** In that repository, or the last one in any. */

@@ -1,4 +1,5 @@
 /** `cistern explain`: why an image or a blob is here or is not, who may have it, what keeps it, how it was last asked for. */
+import type { ExplainedFill__Output } from '../control/gen/cistern/v1/ExplainedFill.js';
 import type { ExplainResponse__Output } from '../control/gen/cistern/v1/ExplainResponse.js';
 import type { Keeper__Output } from '../control/gen/cistern/v1/Keeper.js';
 import { contents } from './client.js';
@@ -21,7 +22,7 @@ export function explain(target: string, options: SessionOptions, terminal: Termi
 }
 
 function print(answer: ExplainResponse__Output, out: (line: string) => void): void {
-  const { digest, mediaType, size, tag, links, linkCount, keepers, keeperCount, asked, missing } = answer;
+  const { digest, mediaType, size, tag, links, linkCount, keepers, keeperCount, fills, asked, missing } = answer;
   out(`${answer.reference} ${presenceOf(answer)}.`);
   if (digest !== undefined) out(field('Digest', digest));
   if (mediaType !== '') out(field('Type', `${mediaType}, ${bytes(size)}`));
@@ -31,6 +32,7 @@ function print(answer: ExplainResponse__Output, out: (line: string) => void): vo
     out(field('Tag', `confirmed ${ago(tag.checkedAt)}, not asked again until ${iso(tag.freshUntil) ?? ''}`));
     out(`${' '.repeat(16)}while upstream cannot answer, served ${served}`);
   }
+  list('Being fetched', fills, fills.length, out, fillLine);
   list('Served to', links, linkCount, out, ({ upstream, repository, checkedAt, until }) => {
     const again = until === null ? '' : `, asked again from ${iso(until) ?? ''}`;
     return `${upstream}/${repository}, confirmed ${ago(checkedAt)}${again}`;
@@ -53,14 +55,17 @@ function print(answer: ExplainResponse__Output, out: (line: string) => void): vo
 }
 
 function presenceOf(answer: ExplainResponse__Output): string {
-  const { presence, whole, missing, since, removedBy, negativeUntil } = answer;
+  const { presence, whole, missing, fills, since, removedBy, negativeUntil } = answer;
   switch (presence) {
     case 'PRESENCE_HERE':
-      return whole ? 'is here and whole' : `is here, and lacks ${count(missing.length, 'blob')}`;
+      if (whole) return 'is here and whole';
+      return `is here, and lacks ${count(missing.length, 'blob')}${fills.length === 0 ? '' : `, ${fills.length} of them being fetched now`}`;
     case 'PRESENCE_UNLINKED':
       return 'is not here for this repository: the bytes are, and upstream is asked whether it has them';
     case 'PRESENCE_ABSENT':
       return 'is known here, and its bytes are not: the next pull fetches them';
+    case 'PRESENCE_FILLING':
+      return 'is being fetched now';
     case 'PRESENCE_REMOVED':
       return `was here, and was removed ${ago(since)} by ${removedBy === 'REMOVER_OPERATOR' ? 'an operator' : 'garbage collection'}`;
     case 'PRESENCE_GONE': {
@@ -96,6 +101,15 @@ function keeperLine({ kind, reference, pinned, lastUsedAt }: Keeper__Output): st
   return `${reference}, ${why}${used}${pinned && why !== 'pinned' ? ', pinned' : ''}`;
 }
 
+function fillLine({ digest, received, size, clients, prefetches }: ExplainedFill__Output): string {
+  const waiting = [
+    ...(clients > 0 ? [count(clients, 'client')] : []),
+    ...(prefetches > 0 ? [count(prefetches, 'prefetch job')] : []),
+  ];
+  const of = size === undefined ? '' : ` of ${bytes(size)}`;
+  return `${shortDigest(digest)} ${bytes(received)}${of}, for ${waiting.length === 0 ? 'nobody any more' : waiting.join(' and ')}`;
+}
+
 /** A field of several lines. */
 function list<T>(
   name: string,
@@ -112,28 +126,54 @@ function list<T>(
 const some = (lines: readonly string[], total: number): readonly string[] =>
   total > SHOWN ? [...lines.slice(0, SHOWN), `and ${total - SHOWN} more`] : lines;
 
-const explanationJson = ({ digest, tag, links, keepers, asked, ...answer }: ExplainResponse__Output) => ({
-  ...answer,
-  digest: digest ?? null,
+/** Field by field: the messages have keys of the loader's own beside them. */
+const explanationJson = (answer: ExplainResponse__Output) => ({
+  reference: answer.reference,
+  digest: answer.digest ?? null,
   presence: word('PRESENCE', answer.presence),
   since: iso(answer.since),
   removedBy: answer.removedBy === 'REMOVER_UNSPECIFIED' ? null : word('REMOVER', answer.removedBy),
   negativeUntil: iso(answer.negativeUntil),
-  missing: answer.missing.map(({ size = null, why, ...blob }) => ({ ...blob, size, why: word('MISSING_REASON', why) })),
-  tag: tag && {
-    checkedAt: iso(tag.checkedAt),
-    freshUntil: iso(tag.freshUntil),
-    servedUntil: iso(tag.servedUntil),
+  mediaType: answer.mediaType,
+  size: answer.size,
+  whole: answer.whole,
+  missing: answer.missing.map(({ digest, mediaType, size = null, why }) => ({
+    digest,
+    mediaType,
+    size,
+    why: word('MISSING_REASON', why),
+  })),
+  unpulled: answer.unpulled,
+  fills: answer.fills.map(({ digest, upstream, repository, received, size = null, clients, prefetches }) => ({
+    digest,
+    upstream,
+    repository,
+    received,
+    size,
+    clients,
+    prefetches,
+  })),
+  tag: answer.tag && {
+    checkedAt: iso(answer.tag.checkedAt),
+    freshUntil: iso(answer.tag.freshUntil),
+    servedUntil: iso(answer.tag.servedUntil),
   },
-  links: links.map(({ checkedAt, until, ...link }) => ({ ...link, checkedAt: iso(checkedAt), until: iso(until) })),
-  keepers: keepers.map(({ kind, lastUsedAt, ...keeper }) => ({
+  links: answer.links.map(({ checkedAt, until, ...link }) => ({
+    ...link,
+    checkedAt: iso(checkedAt),
+    until: iso(until),
+  })),
+  linkCount: answer.linkCount,
+  keepers: answer.keepers.map(({ kind, lastUsedAt, ...keeper }) => ({
     ...keeper,
     kind: word('KEEPER_KIND', kind),
     lastUsedAt: iso(lastUsedAt),
   })),
+  keeperCount: answer.keeperCount,
   expiresAt: iso(answer.expiresAt),
   evictionPlace: answer.evictionPlace === 0 ? null : answer.evictionPlace,
-  asked: asked.map(({ at, reason, meaning, ...last }) => ({
+  evictionOf: answer.evictionOf,
+  asked: answer.asked.map(({ at, reason, meaning, ...last }) => ({
     ...last,
     at: iso(at),
     reason: reason === '' ? null : reason,

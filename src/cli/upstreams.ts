@@ -1,4 +1,5 @@
 /** `cistern upstreams`: how each upstream is doing, as the daemon knows it without asking them. */
+import { spell } from '../lib/spell-duration.js';
 import type { RateLimit__Output } from '../control/gen/cistern/v1/RateLimit.js';
 import type { Upstream__Output } from '../control/gen/cistern/v1/Upstream.js';
 import { upstreams as methods } from './client.js';
@@ -35,9 +36,10 @@ function stateOf({ breaker, credential, heldBackUntil }: Upstream__Output): stri
 }
 
 function limitLine({ limit, remaining, windowSeconds, seenAt, resetsAt }: RateLimit__Output): string {
-  const window = windowSeconds === undefined ? '' : ` in ${Math.round(windowSeconds / 360) / 10} h`;
+  const window = windowSeconds === undefined ? '' : ` in ${spell(windowSeconds * 1000)}`;
+  if (remaining === undefined) return `${limit}${window}`;
   const reset = resetsAt === null ? '' : `, all again in ${left(resetsAt)}`;
-  return `${remaining ?? '?'} of ${limit} left${window}${reset}, ${ago(seenAt)}`;
+  return `${remaining} of ${limit} left${window}${reset}, ${ago(seenAt)}`;
 }
 
 const upstreamJson = ({ breaker, rateLimit, credential, heldBackUntil, ...upstream }: Upstream__Output) => ({

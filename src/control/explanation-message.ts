@@ -1,6 +1,8 @@
 /** What is explained, as a message. */
 import type { Explanation } from '../cache/contents/explanation.js';
+import type { FlightState } from '../cache/flight.js';
 import { REASONS } from '../cache/outcome.js';
+import type { ExplainedFill } from './gen/cistern/v1/ExplainedFill.js';
 import type { ExplainResponse } from './gen/cistern/v1/ExplainResponse.js';
 import { missingMessage } from './prefetch-messages.js';
 import { enumValue, timestampOf } from './values.js';
@@ -36,6 +38,7 @@ export const explanationMessage = ({ digest, by, tag, expiresAt, ...explained }:
   })),
   expiresAt: timestampOf(expiresAt),
   evictionPlace: explained.evictionPlace ?? 0,
+  fills: explained.fills.map(fillMessage),
   asked: explained.asked.map(({ repository: { upstream, name }, reference, method, at, outcome, reason }) => ({
     upstream,
     repository: name,
@@ -46,4 +49,14 @@ export const explanationMessage = ({ digest, by, tag, expiresAt, ...explained }:
     reason: reason ?? '',
     meaning: reason === undefined ? '' : REASONS[reason],
   })),
+});
+
+const fillMessage = ({ repository, digest, received, size, followers }: FlightState): ExplainedFill => ({
+  digest,
+  upstream: repository.upstream,
+  repository: repository.name,
+  received,
+  ...(size !== undefined && { size }),
+  clients: followers.live,
+  prefetches: followers.prefetch,
 });

@@ -14,7 +14,6 @@ import type { PrefetchSpec } from '../cache/prefetch/prefetch.js';
 import { PullThrough } from '../cache/pull-through.js';
 import { Recollection } from '../cache/recollection.js';
 import { StoredContents } from '../cache/contents/stored-contents.js';
-import type { NamedVictim } from '../cache/collect/retention.js';
 import { StoredEraser } from '../cache/collect/stored-eraser.js';
 import { StatisticsLedger, type Statistics } from '../cache/statistics/statistics.js';
 import type { Upstreams } from '../cache/doctor/upstream-states.js';
@@ -127,11 +126,8 @@ async function start(config: Config, log: Logger, reread: () => Config, undo: Un
   const digestLocks = new KeyedMutex();
   // Until the jobs are known, everything might be needed by one.
   const inUse = (digest: Digest) => late.prefetcher?.protects(digest) ?? true;
-  const recollection = new Recollection();
-  const dropped = (images: readonly NamedVictim[]) => {
-    for (const { root, tags } of images) recollection.removed({ ...root, tags }, { at: clock.now(), by: 'collection' });
-  };
-  const eraser = new StoredEraser({ catalog, store, digestLocks, inUse, dropped });
+  const recollection = new Recollection({ clock, log });
+  const eraser = new StoredEraser({ catalog, store, digestLocks, inUse });
   const policy = { ...config.storage, ...config.gc };
   const collector = GarbageCollector.start({
     catalog,
@@ -139,6 +135,7 @@ async function start(config: Config, log: Logger, reread: () => Config, undo: Un
     spools,
     digestLocks,
     eraser,
+    recollection,
     clock,
     log,
     policy,

@@ -70,6 +70,9 @@ export class AccessLog {
     if (failed) log.warn({ ...fields, err: error }, 'request');
     else log.info(fields, 'request');
     if (repository && reference !== undefined && entry.pull && outcome)
-      recollection?.answered({ repository, reference, at: clock.now(), method, outcome, reason });
+      recollection?.answered({
+        ...{ repository, reference, digest: reply?.digest, at: clock.now() },
+        ...{ method, outcome, reason },
+      });
   }
 }

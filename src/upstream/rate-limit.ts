@@ -7,6 +7,7 @@ import type { HttpResponse } from './transport.js';
 
 export interface RateLimit {
   readonly limit: number;
+  /** Undefined when upstream did not say, or said it in a window that is over. */
   readonly remaining?: number | undefined;
   /** Seconds that `limit` is counted over. */
   readonly window?: number | undefined;
@@ -54,9 +55,12 @@ export function rateLimitOf(response: HttpResponse, now: number): RateLimit | un
   };
 }
 
-/** Of a limit that is over again nothing is known: what was left then says nothing of now. */
-export const isOver = ({ resetsAt, window, seenAt }: RateLimit, now: number): boolean =>
-  now >= (resetsAt ?? (window === undefined ? Infinity : seenAt + window * 1000));
+/** What is known of it now: once its window is over, what was left then says nothing any more. */
+export function asOf(limit: RateLimit, now: number): RateLimit {
+  const { resetsAt, window, seenAt } = limit;
+  const end = resetsAt ?? (window === undefined ? Infinity : seenAt + window * 1000);
+  return now < end ? limit : { ...limit, remaining: undefined, resetsAt: undefined };
+}
 
 const leading = (text: string): number | undefined => toNumber(/^\s*(\d{1,15})(?!\d)/.exec(text)?.[1]);
 

@@ -9,7 +9,7 @@ import { failureOf, requirePlain } from './answers.js';
 import type { Authenticator, Grant } from './authenticator.js';
 import type { Breaker } from './breaker.js';
 import { HeldBack, kindOf } from './held-back.js';
-import { rateLimitOf, type RateLimit } from './rate-limit.js';
+import { asOf, rateLimitOf, type RateLimit } from './rate-limit.js';
 import { readAll, type SmallAnswer, type SmallRequest } from './small-answer.js';
 import type { Lane } from './request-tally.js';
 import type { HttpRequest, HttpResponse, Transport } from './transport.js';
@@ -59,9 +59,9 @@ export class RegistryClient {
     return this.#held.until;
   }
 
-  /** As the last answer's headers told. */
+  /** As the last answer's headers told, as far as that still holds. */
   get rateLimit(): RateLimit | undefined {
-    return this.#rateLimit;
+    return this.#rateLimit && asOf(this.#rateLimit, this.#options.clock.now());
   }
 
   /** Asks with no login and follows nothing; for token endpoints and /v2/. Throws on 429 and 5xx. */

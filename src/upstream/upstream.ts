@@ -78,7 +78,7 @@ export interface TagPage {
 
 export interface UpstreamStatus {
   readonly breaker: BreakerState;
-  /** As the last answer's headers told; undefined when none ever did. */
+  /** As the last answer's headers told, as far as that still holds; undefined when none ever did. */
   readonly rateLimit: RateLimit | undefined;
   /** After a 429: until when it had us wait, in milliseconds since the epoch. */
   readonly heldBackUntil?: number | undefined;

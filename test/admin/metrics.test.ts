@@ -234,15 +234,14 @@ describe('the metrics', () => {
     assert.match(text, /^# TYPE cistern_upstream_response_seconds histogram$/m);
   });
 
-  it('say nothing of a rate limit that is over', async () => {
-    const rateLimit = { limit: 100, remaining: 3, window: 60, seenAt: 0 };
-    const at = async (now: number) => {
-      const upstreams = [{ ...UPSTREAM, rateLimit }];
-      const text = await new Metrics(() => Promise.resolve({ ...BEGINNING, at: now, upstreams })).text();
+  it('say what is left of a rate limit only while that is known', async () => {
+    const left = async (remaining: number | undefined) => {
+      const upstreams = [{ ...UPSTREAM, rateLimit: { limit: 100, remaining, window: 60, seenAt: 0 } }];
+      const text = await new Metrics(() => Promise.resolve({ ...BEGINNING, upstreams })).text();
       return valueIn(text, `cistern_upstream_rate_limit_remaining{${UP}}`);
     };
-    assert.equal(await at(59_999), 3);
-    assert.equal(await at(60_000), undefined);
+    assert.equal(await left(3), 3);
+    assert.equal(await left(undefined), undefined);
   });
 });
 

@@ -105,6 +105,23 @@ describe('the document', () => {
     assert.doesNotMatch(text, /https?:|style=|<style|javascript:| on\w+=/);
   });
 
+  it('does not say that no image may leave above one that may', () => {
+    const overview = { at: 0, usage, largest: [], leastUsed: [image('up.test/a:1')], plan: { ...plan, images: 0 } };
+    assert.match(page({ overview }), /Just now it would take none\./);
+    assert.doesNotMatch(page({ overview }), /No image may leave/);
+    assert.match(page({ overview: { ...overview, leastUsed: [] } }), /No image may leave\./);
+  });
+
+  it('counts one as one', () => {
+    const overview = { at: 0, usage: { ...usage, images: 1 }, largest: [], leastUsed: [], plan };
+    const scrub = { last: { startedAt: 0, durationMs: 1, checked: 1, bytes: 1, corrupt: 0 }, nextAt: undefined };
+    const text = page({ overview, scrub });
+    assert.match(text, /of 200 GiB, 1 image</);
+    assert.match(text, /1 image, <data/);
+    assert.match(text, /1 blob read, none bad/);
+    assert.doesNotMatch(text, /\b1 [a-z]+s\b/);
+  });
+
   it('shows each upstream in its trouble', () => {
     const [upstream] = full('x').upstreams!;
     const said = (change: Partial<Status['upstreams'][number]>) =>

@@ -61,10 +61,16 @@ const absent: Explanation = {
   keepers: [],
   keeperCount: 0,
   evictionOf: 0,
+  fills: [],
   asked: [],
 };
 
-const json = ({ stdout }: Ended): unknown => JSON.parse(stdout);
+/** No key is the loader's own, such as `_size` beside a `size` that is optional. */
+const json = ({ stdout }: Ended): unknown =>
+  JSON.parse(stdout, (key, value: unknown) => {
+    assert.ok(!key.startsWith('_'), `${key} in ${stdout}`);
+    return value;
+  });
 
 async function* from<T>(...items: T[]): AsyncGenerator<T> {
   await Promise.resolve();
@@ -336,17 +342,21 @@ describe('what machines read', () => {
     const list = [
       { ...state, name: 'a', rateLimit },
       { ...state, name: 'b', heldBackUntil: now + 600_000 },
+      { ...state, name: 'c', rateLimit: { limit: 100, remaining: 7, window: 10, seenAt: now } },
+      { ...state, name: 'd', rateLimit: { limit: 100, window: 600, seenAt: now } },
     ];
     const cistern = await daemon(t, { upstreams: { list: () => Promise.resolve(list) } });
     const { stdout } = await cistern('upstreams');
     assert.match(stdout, /^a .* ok .* 76 of 100 left in 6 h, all again in \d+ min, just now$/m);
     assert.match(stdout, /^b .* has us wait for \d+ min /m);
+    assert.match(stdout, /^c .* ok .* 7 of 100 left in 10 s, just now$/m);
+    assert.match(stdout, /^d .* ok .* 100 in 10 min$/m);
     const shown = json(await cistern('upstreams', '-o', 'json')) as readonly {
       readonly heldBackUntil: string | null;
     }[];
     assert.deepEqual(
       shown.map(({ heldBackUntil }) => heldBackUntil),
-      [null, new Date(now + 600_000).toISOString()],
+      [null, new Date(now + 600_000).toISOString(), null, null],
     );
   });
 
@@ -450,6 +460,28 @@ describe('explain', () => {
     );
   });
 
+  it('says how far what is being fetched is, and who waits for it', async (t) => {
+    const repository = { upstream: 'docker.io', name: 'library/node' };
+    const fill = (letter: string, size: number | undefined, live: number, prefetch: number) => ({
+      ...{ repository, digest: digest(letter), received: 4 * 1024 * 1024, size },
+      followers: { live, prefetch },
+    });
+    const fills = [fill('b', 57 * 1024 * 1024, 3, 1), fill('c', undefined, 0, 0)];
+    const missing = fills.map((each) => ({ digest: each.digest, mediaType: '', why: 'absent' as const }));
+    const explanation = { ...explained, missing, fills };
+    const cistern = await daemon(t, { contents: { explain: () => Promise.resolve(explanation) } });
+    const { stdout } = await cistern('explain', 'node:22');
+    assert.match(stdout, /^docker\.io\/library\/node:22 is here, and lacks 2 blobs, 2 of them being fetched now\.$/m);
+    assert.match(stdout, /^Being fetched: +sha256:b{12} 4 MiB of 57 MiB, for 3 clients and 1 prefetch job$/m);
+    assert.match(stdout, /^ +sha256:c{12} 4 MiB, for nobody any more$/m);
+    const told = json(await cistern('explain', 'node:22', '-o', 'json')) as { readonly fills: readonly unknown[] };
+    const where = { upstream: 'docker.io', repository: 'library/node', received: 4 * 1024 * 1024 };
+    assert.deepEqual(told.fills, [
+      { ...where, digest: digest('b'), size: 57 * 1024 * 1024, clients: 3, prefetches: 1 },
+      { ...where, digest: digest('c'), size: null, clients: 0, prefetches: 0 },
+    ]);
+  });
+
   for (const [made, line] of [
     [{ presence: 'unknown' }, /is not here, and nobody asked for it since the daemon started\.$/m],
     [{ presence: 'unknown', asked: explained.asked }, /is not here\.$/m],
@@ -462,6 +494,7 @@ describe('explain', () => {
     [{ presence: 'removed', since: 1000, by: 'collection' }, /by garbage collection\.$/m],
     [{ presence: 'unlinked' }, /is not here for this repository/],
     [{ presence: 'absent' }, /its bytes are not: the next pull fetches them/],
+    [{ presence: 'filling' }, /is being fetched now\.$/],
   ] as const) {
     it(`says in one line, with exit code 1, of what is ${made.presence}: ${line.source}`, async (t) => {
       const explanation = { ...absent, ...made };

@@ -178,6 +178,7 @@ export const explained: Explanation = {
   expiresAt: 5000,
   evictionPlace: 12,
   evictionOf: 340,
+  fills: [],
   asked: [
     { repository: NODE, reference: '22', at: 1000, method: 'GET', outcome: 'revalidated', reason: 'tag-expired' },
     { repository: NODE, reference: digest('a'), at: 900, method: 'GET', outcome: 'hit' },

@@ -309,6 +309,8 @@ describe('what is stored', () => {
         (await ends(cistern, ['explain', image.layers[0]!.digest], 0)).stdout,
         /^Kept by: .*consists of it/m,
       );
+      const byDigest = await json<Explained>(cistern, ['explain', image.digest]);
+      assert.deepEqual(byDigest.asked[0], explained.asked[0], 'it was asked for by its tag');
 
       assert.equal((await json<Listed>(cistern, ['pin', REFERENCE])).pinned, true);
       assert.match((await ends(cistern, ['evict', REFERENCE], 1)).stderr, /pinned/);

@@ -163,7 +163,32 @@ describe('the status page in a browser', { skip }, () => {
     assert.match((await page.locator('#hours tbody tr').first().textContent()) ?? '', /\d\d:00.*\d+.*%.*%/);
     assert.match((await page.locator('#saved').textContent()) ?? '', /Hit ratio, by bytes/);
     assert.equal(await page.locator('figure:visible').count(), 0);
+    await page.getByRole('link', { name: 'the same as figures' }).click();
+    assert.equal(await page.evaluate(`document.querySelector(':target #hours') !== null`), true);
     assert.match((await page.locator('#images').textContent()) ?? '', /up\.test\/team\/app:v1/);
+  });
+
+  for (const width of [360, 390]) {
+    it(`shows a single busy hour on a phone of ${width} pixels`, async (t) => {
+      const { daemon, image, url } = await scene(t);
+      for (let times = 0; times < 3; times++) await pull(daemon, image);
+      const page = await open(t, url, { viewport: { width, height: 800 } });
+      await page.waitForSelector('figure canvas');
+      await eventually(async () => (await page.evaluate<number[]>(COLOURED)).every((pixels) => pixels > 0), 'a point');
+      assert.equal((await page.evaluate<number[]>(COLOURED)).length, 2);
+    });
+  }
+
+  it('has a row on a phone begin at the left, whatever is in it', async (t) => {
+    const { daemon, image, url } = await scene(t);
+    await pull(daemon, image);
+    const page = await open(t, url, { viewport: { width: 360, height: 800 } });
+    await page.waitForSelector('#largest');
+    const aligned = await page.evaluate<string[]>(
+      `Array.from(document.querySelectorAll('#upstreams td, #images td, #upkeep td'), (cell) => getComputedStyle(cell).textAlign)`,
+    );
+    assert.ok(aligned.length > 10);
+    assert.deepEqual([...new Set(aligned)], ['left']);
   });
 
   it('can be read with the keyboard, and by those who do not see it', async (t) => {
@@ -275,6 +300,18 @@ describe('the status page in a browser', { skip }, () => {
     await page.waitForSelector('figure canvas');
   });
 });
+
+/** How many pixels of each plot have a colour of a series: axes and grid are nearly grey. */
+const COLOURED = `
+  Array.from(document.querySelectorAll('figure canvas'), (canvas) => {
+    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+    let coloured = 0;
+    for (let at = 0; at < data.length; at += 4) {
+      const [r, g, b, alpha] = data.subarray(at, at + 4);
+      if (alpha > 200 && Math.max(r, g, b) - Math.min(r, g, b) > 100) coloured++;
+    }
+    return coloured;
+  })`;
 
 /** Texts whose colour is too near to that of the ground, as WCAG 2 counts it: at least 4.5 to 1. */
 const CONTRASTS = `

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { isOver, rateLimitOf, retryAfterOf } from '../../src/upstream/rate-limit.js';
+import { asOf, rateLimitOf, retryAfterOf } from '../../src/upstream/rate-limit.js';
 import type { HttpResponse } from '../../src/upstream/transport.js';
 
 const NOW = Date.parse('2026-01-31T12:00:00Z');
@@ -104,11 +104,16 @@ describe('a rate limit', () => {
       assert.equal(rateLimitOf(response(headers), NOW), undefined));
   }
 
-  it('is over when it resets, or else when its window has passed', () => {
-    assert.equal(isOver({ limit: 10, seenAt: NOW, resetsAt: IN_A_MINUTE, window: 1 }, NOW + 59_000), false);
-    assert.equal(isOver({ limit: 10, seenAt: NOW, resetsAt: IN_A_MINUTE }, IN_A_MINUTE), true);
-    assert.equal(isOver({ limit: 10, seenAt: NOW, window: 60 }, NOW + 59_000), false);
-    assert.equal(isOver({ limit: 10, seenAt: NOW, window: 60 }, IN_A_MINUTE), true);
-    assert.equal(isOver({ limit: 10, seenAt: NOW }, NOW * 2), false);
-  });
+  for (const [name, limit, end] of [
+    ['it resets', { limit: 10, remaining: 3, seenAt: NOW, resetsAt: IN_A_MINUTE, window: 1 }, IN_A_MINUTE],
+    ['its window has passed', { limit: 10, remaining: 3, seenAt: NOW, window: 60 }, IN_A_MINUTE],
+    ['something newer is told, if it says no end', { limit: 10, remaining: 3, seenAt: NOW }, Infinity],
+  ] as const) {
+    it(`tells what is left until ${name}`, () => {
+      assert.deepEqual(asOf(limit, NOW + 59_000), limit);
+      const { remaining, resetsAt, ...rest } = asOf(limit, end === Infinity ? NOW * 2 : end);
+      assert.deepEqual([remaining, resetsAt], end === Infinity ? [3, undefined] : [undefined, undefined]);
+      assert.deepEqual([rest.limit, rest.seenAt], [10, NOW]);
+    });
+  }
 });

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { digestOf } from '../../src/oci/digest.js';
 import { DOCKER_IMAGE, DOCKER_SCHEMA1_SIGNED, OCI_IMAGE, OCI_INDEX } from '../../src/oci/media-types.js';
 import { parseTag } from '../../src/oci/reference.js';
+import { systemClock } from '../../src/lib/clock.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { call, failsWith, openUpstream, serve } from './support.js';
 
@@ -258,6 +259,18 @@ describe('an upstream in trouble', () => {
       { ...rateLimit, seenAt: 0 },
       { limit: 100, remaining: 76, window: 21600, resetsAt: undefined, source: '192.0.2.1', seenAt: 0 },
     );
+  });
+
+  it('tells what was left of the rate limit no longer than its window', async (t) => {
+    const limits = { 'ratelimit-limit': '100;w=10', 'ratelimit-remaining': '7;w=10' };
+    const server = await serve(t, (_, response) => response.writeHead(200, { ...headers, ...limits }).end());
+    let now = Date.now();
+    const upstream = openUpstream(t, server.url, { clock: { ...systemClock, now: () => now } });
+    await upstream.resolve('a/b', latest, call());
+    assert.equal(upstream.status().rateLimit?.remaining, 7);
+    now += 10_000;
+    const { limit, remaining, window } = upstream.status().rateLimit!;
+    assert.deepEqual([limit, remaining, window], [100, undefined, 10]);
   });
 
   it('is left alone after ten failures in a row, and tried again later', async (t) => {

@@ -1,7 +1,8 @@
 /** The status page as a document: what is where on it. Whatever is `data-live` is replaced as it changes (assets/status.js). */
 import { ratiosOf } from '../../cache/statistics/counts.js';
 import type { Assets } from './assets.js';
-import { bytesText, count, duration, NOTHING, percent, size } from './format.js';
+import { spell } from '../../lib/spell-duration.js';
+import { amount, bytesText, count, NOTHING, percent, size } from './format.js';
 import { html, table, type Html } from './html.js';
 import type { Span } from './history.js';
 import { fills, images, jobs, savings, upkeep, upstreams } from './sections.js';
@@ -31,6 +32,9 @@ export const document = (status: Status, address: Assets['address']): Html =>
           ${live('summary', summary(status))}
           <section aria-labelledby="plots-title" id="plots">
             <h2 id="plots-title">Hit ratio</h2>
+            <noscript
+              ><p>The plots need JavaScript; <a href="#figures">the same as figures</a> does not.</p></noscript
+            >
             <div class="pair">
               <figure data-plot="hours" data-step="3600" data-spans="25" hidden>
                 <figcaption>Last 24 hours</figcaption>
@@ -71,7 +75,7 @@ function state({ unready, health, version, uptime, names, now }: Status): Html {
         ? ['good', 'Ready']
         : ['fair', `Ready, but the index is ${health === 'full' ? 'full' : health}`];
   return html`<p>
-      <strong class="${kind}">${text}</strong> <span>Version ${version}, up for ${duration(uptime)}</span>
+      <strong class="${kind}">${text}</strong> <span>Version ${version}, up for ${spell(uptime)}</span>
       <time datetime="${new Date(now).toISOString()}"
         >${new Date(now).toISOString().slice(0, 19).replace('T', ' ')} UTC</time
       >
@@ -102,7 +106,7 @@ function summary({ counted, stored, maxSize, overview, growth, minFree }: Status
       html`${month ? count(month.manifests.upstreamGets) : NOTHING} made upstream`,
     ])}
     ${tile('Stored', size(stored?.bytes), [
-      html`of ${bytesText(maxSize)}${overview ? `, ${count(overview.usage.images)} images` : ''}`,
+      html`of ${bytesText(maxSize)}${overview ? `, ${amount(overview.usage.images, 'image')}` : ''}`,
       stored
         ? html`<meter min="0" max="${maxSize}" value="${stored.bytes}" aria-label="Stored, of all that may be">
             ${bytesText(stored.bytes)}
@@ -135,7 +139,7 @@ export function untilFull({
   const days = room / growth;
   const pace = `${bytesText(room)} left, at ${bytesText(growth)} a day`;
   if (days > 3650) return ['years', pace];
-  return [days < 1 ? 'less than a day' : days < 2 ? '1 day' : `${count(Math.floor(days))} days`, pace];
+  return [days < 1 ? 'less than a day' : amount(Math.floor(days), 'day'), pace];
 }
 
 const RATIOS = [

@@ -2,7 +2,8 @@
 import { ratiosOf, type Counts, type Tally } from '../../cache/statistics/counts.js';
 import type { ListedImage } from '../../cache/contents/overview.js';
 import type { UpstreamState } from '../../cache/doctor/upstream-states.js';
-import { bytesText, count, duration, moment, NOTHING, percent, size } from './format.js';
+import { spell } from '../../lib/spell-duration.js';
+import { amount, bytesText, count, moment, NOTHING, percent, size } from './format.js';
 import { html, table, type Html } from './html.js';
 import type { Fill, JobStatus, Status } from './status.js';
 
@@ -27,10 +28,7 @@ export const fills = ({ fills: all }: Status): Html =>
   });
 
 function followers({ clients, prefetches }: Fill): string {
-  const parts = [
-    ...(clients > 0 ? [`${count(clients)} ${clients === 1 ? 'client' : 'clients'}`] : []),
-    ...(prefetches > 0 ? ['prefetch'] : []),
-  ];
+  const parts = [...(clients > 0 ? [amount(clients, 'client')] : []), ...(prefetches > 0 ? ['prefetch'] : [])];
   return parts.length === 0 ? 'nobody' : parts.join(', ');
 }
 
@@ -95,7 +93,7 @@ function upstreamState({ breaker, heldBackUntil, credential }: UpstreamState, no
   if (breaker === 'half-open') return html`<span class="fair">failing; being tried again</span>`;
   if (heldBackUntil !== undefined) {
     return html`<span class="fair"
-      >has us wait${heldBackUntil > now ? `, ${duration(heldBackUntil - now)} more` : ''}</span
+      >has us wait${heldBackUntil > now ? `, ${spell(heldBackUntil - now)} more` : ''}</span
     >`;
   }
   if (credential?.failure !== undefined) return html`<span class="bad">our login fails</span>`;
@@ -138,8 +136,8 @@ export function images({ overview, now, names }: Status): Html {
         })}`
       : undefined;
   return html`<p>
-      ${count(usage.images)} images, ${size(usage.bytes)}: ${size(usage.sharedBytes)} of it belongs to several images,
-      ${size(usage.uniqueBytes)} to one, and ${size(usage.reclaimableBytes)} to none.
+      ${amount(usage.images, 'image')}, ${size(usage.bytes)}: ${size(usage.sharedBytes)} of it belongs to several
+      images, ${size(usage.uniqueBytes)} to one, and ${size(usage.reclaimableBytes)} to none.
     </p>
     <p>${nextEviction(plan)} <span class="note">Looked up ${moment(at, now)}.</span></p>
     ${lists}`;
@@ -147,7 +145,7 @@ export function images({ overview, now, names }: Status): Html {
 
 function nextEviction({ above, downTo, images: leaving, frees, more }: NonNullable<Status['overview']>['plan']): Html {
   const when = html`Eviction begins when more than ${size(above)} are stored, and goes down to ${size(downTo)}.`;
-  if (leaving === 0) return html`${when} No image may leave.`;
+  if (leaving === 0) return html`${when} Just now it would take none.`;
   const which = leaving === 1 ? 'the image pulled' : `the ${count(leaving)} images pulled`;
   return more
     ? html`${when} It would take ${which} least recently, which frees ${size(frees)}, and more.`
@@ -165,17 +163,17 @@ export function upkeep({ collection, scrub, now }: Status): Html {
   ) => [
     name,
     moment(at, now),
-    took === undefined ? NOTHING : took < 1000 ? 'less than 1 s' : duration(took),
+    took === undefined ? NOTHING : took < 1000 ? 'less than 1 s' : spell(took),
     found,
     moment(next, now),
   ];
   const collected = last
-    ? `${count(last.images)} images dropped, ${bytesText(last.sweptBytes)} freed`
+    ? `${amount(last.images, 'image')} dropped, ${bytesText(last.sweptBytes)} freed`
     : collection
       ? 'never ran'
       : 'cannot be read just now';
   const scrubbed = scrub.last
-    ? `${count(scrub.last.checked)} blobs read, ${scrub.last.corrupt === 0 ? 'none bad' : `${count(scrub.last.corrupt)} bad`}`
+    ? `${amount(scrub.last.checked, 'blob')} read, ${scrub.last.corrupt === 0 ? 'none bad' : `${count(scrub.last.corrupt)} bad`}`
     : 'never ended';
   return table({
     caption: 'What it does by itself',

@@ -19,7 +19,7 @@ import type {
   CollectorPolicy,
 } from './collection.js';
 import { cascade, type Eraser } from './eraser.js';
-import { BATCH, dropImages, evict } from './eviction.js';
+import { BATCH, dropImages, evict, type Dropping } from './eviction.js';
 import { orphan as removeOrphan, staleSpools, type Leftovers, type LeftoverParts } from './leftovers.js';
 import type { Retention, Victim } from './retention.js';
 import { sweep } from './sweep.js';
@@ -34,6 +34,8 @@ export interface RunOptions extends LeftoverParts {
   readonly eraser: Eraser;
   readonly policy: CollectorPolicy;
   readonly clock: Clock;
+  /** Called for each image that goes. */
+  readonly removed: Dropping['removed'];
   readonly trigger: CollectionTrigger;
   readonly dryRun: boolean;
   readonly signal: AbortSignal;

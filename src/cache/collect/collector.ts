@@ -12,7 +12,8 @@ import type { Clock } from '../../lib/clock.js';
 import { AppError, isAppError } from '../../lib/errors.js';
 import type { Logger } from '../../lib/log.js';
 import type { Digest } from '../../oci/digest.js';
-import { CollectionRun } from './collection-run.js';
+import type { Recollection } from '../recollection.js';
+import { CollectionRun, type RunOptions } from './collection-run.js';
 import type {
   CollectionEvent,
   CollectionReport,
@@ -39,6 +40,7 @@ export interface CollectorParts {
   readonly digestLocks: KeyedMutex;
   /** Shared with whoever else erases: two that erase at once could wait for each other. */
   readonly eraser: StoredEraser;
+  readonly recollection: Pick<Recollection, 'removed'>;
   readonly clock: Clock;
   readonly log: Logger;
   readonly policy: CollectorPolicy;
@@ -140,7 +142,7 @@ export class GarbageCollector implements Collector {
   }
 
   async #collect(trigger: CollectionTrigger, dryRun: boolean, signal: AbortSignal, events: EventQueue): Promise<void> {
-    const { catalog, log, inUse } = this.#parts;
+    const { catalog, log, inUse, recollection } = this.#parts;
     const onAbort = () => events.abandon();
     signal.addEventListener('abort', onAbort, { once: true });
     try {
@@ -150,7 +152,10 @@ export class GarbageCollector implements Collector {
       };
       const retention = new Retention({ catalog, inUse });
       const eraser = dryRun ? new ImaginedEraser({ catalog, inUse }) : this.#eraser;
-      const run = new CollectionRun({ ...this.#parts, retention, eraser, trigger, dryRun, signal, tell });
+      const removed: RunOptions['removed'] = (image, reason) => {
+        if (!dryRun) recollection.removed(image, reason);
+      };
+      const run = new CollectionRun({ ...this.#parts, retention, eraser, removed, trigger, dryRun, signal, tell });
       log.info({ ...(await run.run()) }, dryRun ? 'garbage collection imagined' : 'garbage collected');
     } catch (error) {
       if (!dryRun && !signal.aborted) this.#failures++;

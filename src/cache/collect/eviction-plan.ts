@@ -49,6 +49,7 @@ export async function planEviction(planned: PlannedEviction): Promise<EvictionPl
         return Promise.resolve(now);
       },
     },
+    removed: () => undefined,
     gone: ({ size }) => {
       frees += size ?? 0;
     },

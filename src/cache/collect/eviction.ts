@@ -5,6 +5,7 @@ import { keys } from '../../catalog/keys.js';
 import { slices } from '../../lib/page.js';
 import { formatImageReference } from '../../oci/reference.js';
 import type { Digest } from '../../oci/digest.js';
+import type { RemovedImage } from '../recollection.js';
 import type { CollectedImage, CollectionReason } from './collection.js';
 import { cascade, TURN, type Eraser } from './eraser.js';
 import { named, type NamedVictim, type Retention, type Victim } from './retention.js';
@@ -17,6 +18,8 @@ export const PLAN = 10_000;
 export interface Dropping {
   readonly catalog: Catalog;
   readonly eraser: Eraser;
+  /** Called for each image that goes. */
+  readonly removed: (image: RemovedImage, reason: CollectionReason) => void;
   /** Called for each digest that goes. */
   readonly gone: (erased: Erased) => void;
   /** Given when a sweep follows: it finds what was freed much faster than each can be looked up. */
@@ -30,11 +33,12 @@ export interface Dropping {
 
 /** Drops the images that may still go, with all that nothing else needs. Resolves to them. */
 export async function dropImages(
-  { catalog, eraser, gone, sweep }: Dropping,
+  { catalog, eraser, removed, gone, sweep }: Dropping,
   victims: readonly Victim[],
   reason: CollectionReason,
 ): Promise<readonly CollectedImage[]> {
   const dropped = await eraser.dropRoots(await named(catalog, victims));
+  for (const { root, tags } of dropped) removed({ ...root, tags }, reason);
   /** By the place among those dropped. */
   const bytes = new Map<number, number>();
   const count = (size: number, owner: number) => bytes.set(owner, (bytes.get(owner) ?? 0) + size);

@@ -11,7 +11,7 @@ import { isAppError } from '../../lib/errors.js';
 import type { Logger } from '../../lib/log.js';
 import { slices } from '../../lib/page.js';
 import type { Digest } from '../../oci/digest.js';
-import type { CollectedImage } from './collection.js';
+import type { Recollection, RemovedImage } from '../recollection.js';
 import { cascade } from './eraser.js';
 import { BATCH, evict } from './eviction.js';
 import { ImaginedEraser } from './imagined-eraser.js';
@@ -40,6 +40,7 @@ export interface RoomParts extends EraserParts {
   readonly store: BlobStore;
   readonly spools: SpoolArea;
   readonly eraser: StoredEraser;
+  readonly recollection: Pick<Recollection, 'removed'>;
   readonly minFree: number;
   readonly log: Logger;
   readonly signal: AbortSignal;
@@ -82,14 +83,15 @@ export class Room {
 
   /** Resolves to the bytes freed. */
   async #evict(wanted: number): Promise<number> {
-    const { catalog, eraser, signal } = this.#parts;
+    const { catalog, eraser, recollection, signal } = this.#parts;
     let freed = 0;
     const eviction = {
       catalog,
       retention: this.#retention,
       excess: () => wanted - freed,
       gone: ({ size }: { readonly size: number | undefined }) => void (freed += size ?? 0),
-      dropped: (images: readonly CollectedImage[]) => this.#tell(images),
+      removed: (image: RemovedImage) => recollection.removed(image, 'disk-full'),
+      dropped: () => undefined,
       signal,
     };
     if (wanted <= 0 || catalog.rebuilding) return 0;
@@ -133,12 +135,6 @@ export class Room {
       });
     }
     this.#ahead = undefined;
-  }
-
-  #tell(images: readonly CollectedImage[]): void {
-    for (const { reference, digest, bytes } of images) {
-      this.#parts.log.info({ reference, digest, bytes }, 'evicted to make room');
-    }
   }
 }
 

@@ -22,8 +22,6 @@ export interface EraserParts {
   readonly digestLocks: KeyedMutex;
   /** Whether an unfinished job works on it. */
   readonly inUse: (digest: Digest) => boolean;
-  /** Told of the images that went. */
-  readonly dropped?: (images: readonly NamedVictim[]) => void;
 }
 
 /** Of the four threads that all files and the index are read with, clients keep the others. */
@@ -44,7 +42,7 @@ export class StoredEraser implements Eraser {
 
   async dropRoots(victims: readonly NamedVictim[]): Promise<readonly NamedVictim[]> {
     const { catalog } = this.#parts;
-    const dropped = await catalog.turn(async (tx) => {
+    return catalog.turn(async (tx) => {
       assertComplete(catalog);
       const dropped: NamedVictim[] = [];
       for (const victim of victims) {
@@ -58,8 +56,6 @@ export class StoredEraser implements Eraser {
       }
       return dropped;
     });
-    this.#parts.dropped?.(dropped);
-    return dropped;
   }
 
   erase(digests: readonly Digest[]): Promise<readonly Erased[]> {

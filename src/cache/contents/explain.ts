@@ -12,6 +12,7 @@ import type { Repository } from '../../oci/descriptor.js';
 import type { Digest } from '../../oci/digest.js';
 import { isManifestType } from '../../oci/media-types.js';
 import { formatImageReference, type Tag, type TagOrDigest } from '../../oci/reference.js';
+import type { FlightState } from '../flight.js';
 import { staleFor } from '../freshness.js';
 import type { CollectorPolicy } from '../collect/collection.js';
 import { Retention, rootKey } from '../collect/retention.js';
@@ -94,7 +95,12 @@ class Explaining {
     const unpulled: string[] = [];
     if (record && digest !== undefined) await this.#lookBelow(digest, record, missing, unpulled);
     const named = [tag, digest].filter((each) => each !== undefined);
-    const presence = record ? ({ presence: linked ? 'here' : 'unlinked' } as const) : await this.#absence(named);
+    const fills = this.#fills([digest, ...missing.map((blob) => blob.digest)]);
+    const presence = record
+      ? ({ presence: linked ? 'here' : 'unlinked' } as const)
+      : fills.length > 0
+        ? ({ presence: 'filling' } as const)
+        : await this.#absence(named);
     const keepers = digest === undefined ? [] : await this.#keepers(digest);
     return {
       reference,
@@ -111,6 +117,7 @@ class Explaining {
       keepers: keepers.map(({ keeper }) => keeper).slice(0, MOST_LISTED),
       keeperCount: keepers.length,
       ...(record ? await this.#end(record, keepers) : { evictionOf: 0 }),
+      fills: fills.slice(0, MOST_LISTED),
       asked: recollection.answers(repository, named).slice(0, MOST_LISTED),
     };
   }
@@ -118,6 +125,17 @@ class Explaining {
   async #stored(digest: Digest): Promise<BlobRecord | undefined> {
     const record = await this.#parts.reader.record(digest);
     return record && (await this.#parts.store.stat(digest)) ? record : undefined;
+  }
+
+  /** In whatever repository of the upstream: whoever asks for the same blob there waits for the same download. */
+  #fills(digests: readonly (Digest | undefined)[]): readonly FlightState[] {
+    const { upstream } = this.#subject.repository ?? {};
+    const wanted = new Set(digests);
+    return this.#parts.pull.flights
+      .states()
+      .filter(
+        ({ repository, digest }) => wanted.has(digest) && (upstream ?? repository.upstream) === repository.upstream,
+      );
   }
 
   async #absence(
@@ -135,7 +153,9 @@ class Explaining {
     const negativeUntil = left === undefined ? undefined : clock.now() + left;
     if (left !== undefined || (refusal && refusal.at > (removal?.at ?? 0)))
       return { presence: 'gone', since: refusal?.at, negativeUntil };
-    return removal ? { presence: 'removed', since: removal.at, by: removal.by } : { presence: 'unknown' };
+    return removal
+      ? { presence: 'removed', since: removal.at, by: removal.why === 'operator' ? 'operator' : 'collection' }
+      : { presence: 'unknown' };
   }
 
   /** Of what a manifest names, and of what that names. */

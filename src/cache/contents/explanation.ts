@@ -2,6 +2,7 @@
 import type { Repository } from '../../oci/descriptor.js';
 import type { Digest } from '../../oci/digest.js';
 import type { ImageReference } from '../../oci/reference.js';
+import type { FlightState } from '../flight.js';
 import type { MissingBlob } from '../prefetch/prefetch.js';
 import type { LastAnswer } from '../recollection.js';
 
@@ -11,9 +12,10 @@ export type ExplainTarget =
 /**
  * `here`: stored, and this repository may serve it. `unlinked`: stored, and upstream has to be asked whether the repository
  * may have it. `absent`: known, from a tag or from an image that names it, but its bytes are not here. `removed`: it was
- * here. `gone`: upstream refused it when it was last asked. `unknown`: nothing is known of it.
+ * here. `gone`: upstream refused it when it was last asked. `unknown`: nothing is known of it. `filling`: it is being fetched
+ * from upstream just now.
  */
-export type Presence = 'here' | 'unlinked' | 'absent' | 'removed' | 'gone' | 'unknown';
+export type Presence = 'here' | 'unlinked' | 'absent' | 'removed' | 'gone' | 'unknown' | 'filling';
 
 export interface ExplainedLink {
   readonly repository: Repository;
@@ -72,6 +74,8 @@ export interface Explanation {
   /** Counted from 1, of `evictionOf` images: when it goes if room is needed; undefined when it does not go for that. */
   readonly evictionPlace?: number | undefined;
   readonly evictionOf: number;
+  /** Downloads under way, of this or of what is missing, at most 100; the oldest first. */
+  readonly fills: readonly FlightState[];
   /** Newest first; since the start of the daemon. */
   readonly asked: readonly LastAnswer[];
 }

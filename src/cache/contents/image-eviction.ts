@@ -5,7 +5,6 @@
 import { keys, prefixes, tagOf } from '../../catalog/keys.js';
 import { removeTag } from '../../catalog/tags.js';
 import type { Transaction } from '../../catalog/transaction.js';
-import type { Clock } from '../../lib/clock.js';
 import { AppError } from '../../lib/errors.js';
 import type { Repository } from '../../oci/descriptor.js';
 import type { Digest } from '../../oci/digest.js';
@@ -20,15 +19,14 @@ export interface EvictionParts {
   /** The collector's: two that erase at once could wait for each other. */
   readonly eraser: Eraser;
   readonly recollection: Recollection;
-  readonly clock: Clock;
 }
 
 /** Throws IMAGE_UNKNOWN, IMAGE_PINNED, REBUILDING. */
 export async function evictImage(parts: EvictionParts, image: ImageReference, signal: AbortSignal): Promise<Evicted> {
-  const { reader, eraser, recollection, clock } = parts;
+  const { reader, eraser, recollection } = parts;
   const { digest, tags } = await dropImage(reader, image);
   const repository = reader.repositoryOf(image);
-  recollection.removed({ repository, digest, tags }, { at: clock.now(), by: 'operator' });
+  recollection.removed({ repository, digest, tags }, 'operator');
   const left = new Map<Digest, number>();
   for await (const blob of reader.storedOf(digest)) left.set(blob.digest, blob.size);
   let blobs = 0;

@@ -1,6 +1,7 @@
 /** The doctor's look at one upstream: does it answer, may its token realm be asked, is our login good, does it do ranges. */
 import type { Catalog } from '../../catalog/catalog.js';
 import { AppError, reasonsOf, toAppError, type ErrorCode } from '../../lib/errors.js';
+import { spell } from '../../lib/spell-duration.js';
 import type { Repository } from '../../oci/descriptor.js';
 import type { Digest } from '../../oci/digest.js';
 import { isManifestType } from '../../oci/media-types.js';
@@ -101,7 +102,7 @@ function rateLimit(upstream: WatchedUpstream): Found {
   const { rateLimit: known } = upstream.status();
   if (known?.remaining === undefined) return { result: 'skipped', message: 'it has told of none' };
   const { limit, remaining, window } = known;
-  const message = `${remaining} of ${limit} pulls left${window === undefined ? '' : ` in ${Math.round(window / 60)} minutes`}`;
+  const message = `${remaining} of ${limit} pulls left${window === undefined ? '' : ` in ${spell(window * 1000)}`}`;
   if (remaining > limit * LITTLE_LEFT) return { result: 'ok', message };
   const advice = upstream.credentialed
     ? 'wait, or raise tagTtl so that it is asked less often'

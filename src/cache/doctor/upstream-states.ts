@@ -22,7 +22,7 @@ export interface UpstreamState {
   readonly credential?: Credential | undefined;
   /** `open`: it kept failing and is left alone for a while. */
   readonly breaker: 'closed' | 'open' | 'half-open';
-  /** What it last told of how many pulls it allows. */
+  /** What it last told of how many pulls it allows, as far as that still holds. */
   readonly rateLimit?: RateLimit | undefined;
   /** After a 429: until when it is not asked again, in milliseconds since the epoch. */
   readonly heldBackUntil?: number | undefined;

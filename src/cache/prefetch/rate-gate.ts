@@ -6,7 +6,6 @@
 import { abortable, SingleFlight } from '../../lib/async.js';
 import type { Clock } from '../../lib/clock.js';
 import type { AppError } from '../../lib/errors.js';
-import { isOver } from '../../upstream/rate-limit.js';
 import type { UpstreamStatus } from '../../upstream/upstream.js';
 import type { HeldBack } from './prefetch.js';
 import type { UpstreamEntry } from '../upstream-entry.js';
@@ -47,7 +46,7 @@ export class RateGate {
   ): Promise<void> {
     for (;;) {
       const now = this.#clock.now();
-      const low = nearlyUsedUp(upstream.status(), now);
+      const low = nearlyUsedUp(upstream.status());
       if (!low) return;
       const seen = Math.max(low.seenAt, this.#lookedAt.get(upstream.name) ?? 0);
       // The clock may have been set back since.
@@ -84,8 +83,8 @@ export class RateGate {
   }
 }
 
-function nearlyUsedUp({ rateLimit }: UpstreamStatus, now: number) {
-  if (rateLimit?.remaining === undefined || rateLimit.limit <= 0 || isOver(rateLimit, now)) return undefined;
+function nearlyUsedUp({ rateLimit }: UpstreamStatus) {
+  if (rateLimit?.remaining === undefined || rateLimit.limit <= 0) return undefined;
   const { limit, remaining, seenAt } = rateLimit;
   return remaining <= Math.ceil(limit * RESERVE) ? { limit, remaining, seenAt } : undefined;
 }

@@ -13,6 +13,7 @@ import type { EvictImageRequest as _cistern_v1_EvictImageRequest, EvictImageRequ
 import type { EvictImageResponse as _cistern_v1_EvictImageResponse, EvictImageResponse__Output as _cistern_v1_EvictImageResponse__Output } from './cistern/v1/EvictImageResponse.js';
 import type { ExplainRequest as _cistern_v1_ExplainRequest, ExplainRequest__Output as _cistern_v1_ExplainRequest__Output } from './cistern/v1/ExplainRequest.js';
 import type { ExplainResponse as _cistern_v1_ExplainResponse, ExplainResponse__Output as _cistern_v1_ExplainResponse__Output } from './cistern/v1/ExplainResponse.js';
+import type { ExplainedFill as _cistern_v1_ExplainedFill, ExplainedFill__Output as _cistern_v1_ExplainedFill__Output } from './cistern/v1/ExplainedFill.js';
 import type { ExplainedLink as _cistern_v1_ExplainedLink, ExplainedLink__Output as _cistern_v1_ExplainedLink__Output } from './cistern/v1/ExplainedLink.js';
 import type { ExplainedTag as _cistern_v1_ExplainedTag, ExplainedTag__Output as _cistern_v1_ExplainedTag__Output } from './cistern/v1/ExplainedTag.js';
 import type { ExportImagesRequest as _cistern_v1_ExportImagesRequest, ExportImagesRequest__Output as _cistern_v1_ExportImagesRequest__Output } from './cistern/v1/ExportImagesRequest.js';
@@ -81,6 +82,7 @@ export interface ProtoGrpcType {
       EvictImageResponse: MessageTypeDefinition<_cistern_v1_EvictImageResponse, _cistern_v1_EvictImageResponse__Output>
       ExplainRequest: MessageTypeDefinition<_cistern_v1_ExplainRequest, _cistern_v1_ExplainRequest__Output>
       ExplainResponse: MessageTypeDefinition<_cistern_v1_ExplainResponse, _cistern_v1_ExplainResponse__Output>
+      ExplainedFill: MessageTypeDefinition<_cistern_v1_ExplainedFill, _cistern_v1_ExplainedFill__Output>
       ExplainedLink: MessageTypeDefinition<_cistern_v1_ExplainedLink, _cistern_v1_ExplainedLink__Output>
       ExplainedTag: MessageTypeDefinition<_cistern_v1_ExplainedTag, _cistern_v1_ExplainedTag__Output>
       ExportImagesRequest: MessageTypeDefinition<_cistern_v1_ExportImagesRequest, _cistern_v1_ExportImagesRequest__Output>

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { GarbageCollector } from '../../../src/cache/collect/collector.js';
 import { StoredEraser } from '../../../src/cache/collect/stored-eraser.js';
+import { Recollection } from '../../../src/cache/recollection.js';
 import { openCatalog } from '../../../src/catalog/open-catalog.js';
 import { FilesystemBlobStore } from '../../../src/content/filesystem-blob-store.js';
 import { ReadBudget } from '../../../src/content/read-budget.js';
@@ -33,7 +34,13 @@ async function openCache(dir: string) {
   const parts = { catalog, store, digestLocks: new KeyedMutex(), inUse: () => false, spools, clock, log: silent };
   const policy = { ...POLICY, gracePeriod: 0 };
   const eraser = new StoredEraser(parts);
-  const collector = GarbageCollector.start({ ...parts, eraser, policy, nextAt: () => undefined });
+  const collector = GarbageCollector.start({
+    ...parts,
+    eraser,
+    recollection: new Recollection(parts),
+    policy,
+    nextAt: () => undefined,
+  });
   return {
     catalog,
     store,

@@ -3,6 +3,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { keys } from '../../../src/catalog/keys.js';
 import { isAppError } from '../../../src/lib/errors.js';
 import { parseTag } from '../../../src/oci/reference.js';
+import { eventually } from '../../support/eventually.js';
 import { Collected, digest, GRACE, repositoryOf, RETENTION, type TestImage } from '../support/collected.js';
 
 const IMAGES: readonly TestImage[] = [
@@ -24,6 +25,7 @@ describe('a garbage collection', () => {
     await cache.pull('c');
     const { images, report } = await cache.collect();
     assert.deepEqual(images, [{ reference: 'docker.io/library/test:a', reason: 'expired', bytes: 300 }]);
+    assert.deepEqual(cache.removals(), ['docker.io/library/test a expired']);
     assert.deepEqual(await cache.stored(ALL), ['c', 'c1']);
     const { scannedBlobs, reachableBlobs, sweptBlobs, sweptBytes, keptByGrace } = report;
     assert.deepEqual([scannedBlobs, reachableBlobs, sweptBlobs, sweptBytes, keptByGrace], [5, 2, 3, 300, 0]);
@@ -170,6 +172,7 @@ describe('a dry run', () => {
     const { images, report } = await cache.collect({ dryRun: true });
     assert.deepEqual(await cache.keys(), before);
     assert.equal((await cache.collector.state()).last, undefined);
+    assert.deepEqual(cache.removals(), []);
     const real = await cache.collect();
     assert.deepEqual(images, real.images);
     assert.ok(images.length > 0);
@@ -194,6 +197,7 @@ describe('eviction', () => {
       ['a', 'signature', 'base', 'a1', 's1'],
       'b, then c, which bring it to 500',
     );
+    assert.deepEqual(cache.removals(), ['docker.io/library/test b evicted', 'docker.io/library/test c evicted']);
     const last = (await cache.collector.state()).last;
     assert.deepEqual([last?.trigger, last?.images, last?.sweptBytes], ['room', 2, 400]);
   });
@@ -206,6 +210,7 @@ describe('eviction', () => {
     await cache.clock.advance(RETENTION);
     cache.policy.maxSize = 1000;
     await cache.clock.advance(1000);
+    await eventually(async () => (await cache.collector.state()).last !== undefined, 'a collection has ended');
     assert.deepEqual(await cache.stored(ALL), ['a', 'base', 'a1']);
     assert.equal((await cache.collector.state()).last?.trigger, 'room');
   });
@@ -243,6 +248,7 @@ describe('eviction', () => {
     assert.deepEqual(await cache.stored(ALL), ['a', 'c', 'base', 'a1', 'c1'], 'there was enough');
     assert.equal(await cache.collector.makeRoom(200), true);
     assert.deepEqual(await cache.stored(ALL), ['c', 'c1']);
+    assert.deepEqual(cache.removals(), ['docker.io/library/test a disk-full']);
     assert.equal(await cache.collector.makeRoom(10_000), false);
   });
 
@@ -260,12 +266,14 @@ describe('eviction', () => {
     await cache.clock.advance(1500);
     assert.deepEqual([...cache.store.sizes.keys()].sort(), [digest('c'), digest('c1')].sort());
     assert.ok(await cache.catalog.blob(digest('a')));
+    assert.deepEqual(cache.removals(), ['docker.io/library/test a disk-full']);
     cache.index.hasSpace = true;
     cache.free = 1e12;
     await cache.clock.advance(5000);
     assert.equal(cache.catalog.health, 'ready');
     assert.deepEqual(await cache.stored(ALL), ['c', 'c1']);
     assert.deepEqual(await cache.catalog.stored(), { blobs: 2, bytes: 200 });
+    assert.equal(cache.removals().length, 1, 'told once');
   });
 });
 

@@ -23,7 +23,7 @@ async function open(context: TestContext) {
   const erases = { catalog, store, digestLocks, inUse: (each: ReturnType<typeof digest>) => cache.inUse.has(each) };
   const signal = new AbortController().signal;
   const eraser = new StoredEraser(erases);
-  const room = new Room({ ...erases, eraser, spools: area, minFree: 0, log, signal });
+  const room = new Room({ ...erases, eraser, spools: area, recollection: cache.recollection, minFree: 0, log, signal });
   const fill = async () => {
     cache.index.hasSpace = false;
     cache.index.failNextWrite('full');

@@ -4,6 +4,7 @@ import { rm } from 'node:fs/promises';
 import { describe, it, type TestContext } from 'node:test';
 import type { Digest } from '../../../src/oci/digest.js';
 import { parseTag, type TagOrDigest } from '../../../src/oci/reference.js';
+import { eventually } from '../../support/eventually.js';
 import { makeImage, makeIndex, manifestNaming } from '../../support/images.js';
 import { archiveOf } from '../support/archives.js';
 import { image, inPieces, OperatedCache, signal, UPSTREAM } from '../support/contents.js';
@@ -23,6 +24,8 @@ async function scene(t: TestContext) {
   };
   return { cache, explain, explainBlob, pulled };
 }
+
+const isRemoval = ({ msg }: Record<string, unknown>) => msg === 'removed';
 
 describe('an image that is here', () => {
   it('is whole, linked, fresh, kept by its tag, and goes by age and in its turn', async (t) => {
@@ -100,6 +103,33 @@ describe('an image that is here', () => {
     assert.deepEqual([told.presence, told.whole], ['unlinked', false]);
   });
 
+  it('lacks what is being fetched for clients now, and says how far that is', async (t) => {
+    const { cache, explain, explainBlob } = await scene(t);
+    const made = makeImage({ seed: 'filled', layers: [3_000_000] });
+    cache.registry.push(APP.name, made, 'v1');
+    const [layer] = made.layers;
+    await cache.pull.manifest(APP, V1, 'body', signal);
+    const gate = cache.registry.hold({ kind: 'blob', at: 'middle' });
+    const pull = cache.blob(APP.name, layer!.digest);
+    await gate.reached;
+    await eventually(() => cache.pull.flights.states()[0]!.received > 0, 'bytes came');
+    const told = await explain('team/app:v1');
+    assert.deepEqual([told.presence, told.missing.length], ['here', 2]);
+    for (const { fills } of [told, await explainBlob(layer!.digest), await explain(`team/fork@${layer!.digest}`)])
+      assert.deepEqual(
+        fills.map(({ repository, digest, size, followers }) => [repository, digest, size, followers.live]),
+        [[APP, layer!.digest, 3_000_000, 1]],
+      );
+    const { presence, fills } = await explainBlob(layer!.digest);
+    assert.equal(presence, 'filling');
+    assert.ok(fills[0]!.received > 0 && fills[0]!.received < 3_000_000);
+    assert.deepEqual((await explainBlob(made.config.digest)).fills, [], 'which nobody asked for yet');
+    gate.open();
+    await pull;
+    const then = await explainBlob(layer!.digest);
+    assert.deepEqual([then.presence, then.fills], ['here', []]);
+  });
+
   it('is served for good where an operator imported it', async (t) => {
     const { cache, explain } = await scene(t);
     const archive = await archiveOf([makeImage({ seed: 'imported' })], { name: 'app:1' });
@@ -137,6 +167,27 @@ describe('a blob', () => {
   });
 });
 
+describe('how something was last asked for', () => {
+  const OTHER = `sha256:${'1'.repeat(64)}` as Digest;
+
+  it('is told by the name it was asked for by, and by the digest it was answered with', async (t) => {
+    const { cache, explain, explainBlob, pulled } = await scene(t);
+    const made = await pulled('asked', 'v1');
+    const answered = (reference: TagOrDigest, at: number, digest: Digest) =>
+      cache.recollection.answered({ repository: APP, reference, digest, at, method: 'GET', outcome: 'hit' });
+    answered(V1, 1, made.digest);
+    const asked = async (told: ReturnType<typeof explain>) =>
+      (await told).asked.map(({ reference, at }) => [reference, at]);
+    for (const told of [explain('team/app:v1'), explain(`team/app@${made.digest}`), explainBlob(made.digest)])
+      assert.deepEqual(await asked(told), [[V1, 1]]);
+    assert.deepEqual(await asked(explain(`team/fork@${made.digest}`)), []);
+    answered(V1, 2, OTHER);
+    assert.deepEqual(await asked(explain(`team/app@${made.digest}`)), [[V1, 1]], 'before the tag moved');
+    answered(made.digest, 3, made.digest);
+    assert.deepEqual(await asked(explainBlob(made.digest)), [[made.digest, 3]]);
+  });
+});
+
 describe('an image that is not here', () => {
   const NEVER = `sha256:${'0'.repeat(64)}` as Digest;
 
@@ -156,6 +207,9 @@ describe('an image that is not here', () => {
     for (const told of [await explain('team/app:v1'), await explain(`team/app@${made.digest}`)])
       assert.deepEqual([told.presence, told.by, told.since! <= Date.now()], ['removed', 'operator', true]);
     assert.equal((await explainBlob(made.digest)).presence, 'removed');
+    const removed = cache.logs.map((line) => JSON.parse(line) as Record<string, unknown>).find(isRemoval)!;
+    const { upstream, repository, tags, digest, why } = removed;
+    assert.deepEqual([upstream, repository, tags, digest, why], [UPSTREAM, APP.name, ['v1'], made.digest, 'operator']);
     assert.equal((await explain('team/fork:v1')).presence, 'unknown');
     await cache.pulled(APP.name, V1);
     assert.equal((await explain('team/app:v1')).presence, 'here');

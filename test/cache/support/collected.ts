@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { CollectionEvent, CollectionReport, CollectorPolicy } from '../../../src/cache/collect/collection.js';
 import { GarbageCollector } from '../../../src/cache/collect/collector.js';
 import { StoredEraser } from '../../../src/cache/collect/stored-eraser.js';
+import { Recollection } from '../../../src/cache/recollection.js';
 import { Catalog } from '../../../src/catalog/catalog.js';
 import { Epoch } from '../../../src/catalog/epoch.js';
 import { ReadBudget } from '../../../src/content/read-budget.js';
@@ -86,6 +87,7 @@ export class Collected {
   catalog!: Catalog;
   collector!: GarbageCollector;
   eraser!: StoredEraser;
+  recollection!: Recollection;
   spools!: SpoolArea;
   locks = new KeyedMutex();
   /** Bytes that the disk has left. */
@@ -137,6 +139,7 @@ export class Collected {
       ...erases,
       spools: this.spools,
       eraser: (this.eraser = new StoredEraser(erases)),
+      recollection: (this.recollection = new Recollection({ clock, log })),
       clock,
       log,
       policy: this.policy,
@@ -273,6 +276,17 @@ export class Collected {
     const found = [];
     for await (const [key] of this.index.scan('')) found.push(key);
     return found;
+  }
+
+  /** What the log says of images that were removed: `docker.io/library/test a expired`. */
+  removals(): readonly string[] {
+    return this.logs
+      .map((line) => JSON.parse(line) as Record<string, string | readonly string[]>)
+      .filter(({ msg }) => msg === 'removed')
+      .map(
+        ({ upstream, repository, tags, why }) =>
+          `${String(upstream)}/${String(repository)} ${String(tags)} ${String(why)}`,
+      );
   }
 
   #descriptor(name: string) {

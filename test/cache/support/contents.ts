@@ -47,10 +47,10 @@ export class OperatedCache {
   readonly registry: FakeRegistry;
   readonly logs: string[] = [];
   readonly locks = new KeyedMutex();
-  readonly recollection = new Recollection();
   readonly policy = { retention: 1000 * 3_600_000, gracePeriod: 3_600_000 };
   /** What unfinished jobs work on. */
   readonly jobs = new Set<Digest>();
+  recollection!: Recollection;
   pull!: PullThrough;
   contents!: StoredContents;
   catalog!: Catalog;
@@ -112,6 +112,7 @@ export class OperatedCache {
     const makeRoom = () => Promise.resolve(false);
     const count = { fetched: () => undefined, received: () => undefined };
     const pull = new PullThrough({ spools, store, catalog, digestLocks, makeRoom, count, clock, log }, upstreams);
+    const recollection = new Recollection({ clock, log });
     const contents = new StoredContents({
       catalog,
       store,
@@ -133,11 +134,11 @@ export class OperatedCache {
       },
       policy: cache.policy,
       inUse: (digest) => cache.jobs.has(digest),
-      recollection: cache.recollection,
+      recollection,
       maxSize: 1e9,
       scrubRate: 1e9,
     });
-    Object.assign(cache, { pull, contents, catalog, store, spools });
+    Object.assign(cache, { recollection, pull, contents, catalog, store, spools });
     begun.push(
       () => pull.close(AbortSignal.abort()),
       () => upstream.close(),

@@ -29,12 +29,23 @@ function pointsOf({ dataset: { plot, step, spans } }) {
   return [times, ...[0, 1].map((series) => times.map((time) => rows.get(time)?.[series] ?? null))];
 }
 
+/** Without a value beside it, of which there would be no line. */
+const isAlone = (values, index) => values[index] !== null && (values[index - 1] ?? values[index + 1] ?? null) === null;
+
+/** All where there is room for them, and else those that no line shows. */
+const shownPoints = ({ data }, series, all) =>
+  all ? null : [...data[series].keys()].filter((index) => isAlone(data[series], index));
+
 function optionsFor(figure) {
   const style = getComputedStyle(document.documentElement);
   const colour = (name) => style.getPropertyValue(`--${name}`);
   const hours = figure.dataset.plot === 'hours';
   const axis = { stroke: colour('quiet'), font: '12px system-ui', ticks: { show: false } };
-  const series = { width: 2, value: (_, value) => (value === null ? '–' : `${value.toFixed(1)} %`) };
+  const series = {
+    width: 2,
+    points: { filter: shownPoints },
+    value: (_, value) => (value === null ? '–' : `${value.toFixed(1)} %`),
+  };
   return {
     width: figure.clientWidth,
     height: HEIGHT,

@@ -8,6 +8,7 @@ import type { ExplainedTag as _cistern_v1_ExplainedTag, ExplainedTag__Output as 
 import type { ExplainedLink as _cistern_v1_ExplainedLink, ExplainedLink__Output as _cistern_v1_ExplainedLink__Output } from '../../cistern/v1/ExplainedLink.js';
 import type { Keeper as _cistern_v1_Keeper, Keeper__Output as _cistern_v1_Keeper__Output } from '../../cistern/v1/Keeper.js';
 import type { LastAnswer as _cistern_v1_LastAnswer, LastAnswer__Output as _cistern_v1_LastAnswer__Output } from '../../cistern/v1/LastAnswer.js';
+import type { ExplainedFill as _cistern_v1_ExplainedFill, ExplainedFill__Output as _cistern_v1_ExplainedFill__Output } from '../../cistern/v1/ExplainedFill.js';
 import type { Long } from '@grpc/proto-loader';
 
 export interface ExplainResponse {
@@ -31,6 +32,7 @@ export interface ExplainResponse {
   'evictionPlace'?: (number);
   'evictionOf'?: (number);
   'asked'?: (_cistern_v1_LastAnswer)[];
+  'fills'?: (_cistern_v1_ExplainedFill)[];
   '_digest'?: "digest";
 }
 
@@ -55,5 +57,6 @@ export interface ExplainResponse__Output {
   'evictionPlace': (number);
   'evictionOf': (number);
   'asked': (_cistern_v1_LastAnswer__Output)[];
+  'fills': (_cistern_v1_ExplainedFill__Output)[];
   '_digest'?: "digest";
 }

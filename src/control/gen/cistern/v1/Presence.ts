@@ -8,6 +8,7 @@ export const Presence = {
   PRESENCE_REMOVED: 'PRESENCE_REMOVED',
   PRESENCE_GONE: 'PRESENCE_GONE',
   PRESENCE_UNKNOWN: 'PRESENCE_UNKNOWN',
+  PRESENCE_FILLING: 'PRESENCE_FILLING',
 } as const;
 
 export type Presence =
@@ -25,5 +26,7 @@ export type Presence =
   | 5
   | 'PRESENCE_UNKNOWN'
   | 6
+  | 'PRESENCE_FILLING'
+  | 7
 
 export type Presence__Output = typeof Presence[keyof typeof Presence]
