@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { coldPull, coldPullThrottled } from './cold.js';
 import { firstByte } from './first-byte.js';
 import { herd } from './herd.js';
+import { limits } from './limits.js';
 import { memoryOfReaders, memoryOverPulls } from './memory.js';
 import { metricsCost } from './metrics.js';
 import { statisticsCost } from './statistics.js';
@@ -29,6 +30,7 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   rebuild,
   'memory-readers': memoryOfReaders,
   'memory-pulls': memoryOverPulls,
+  limits,
 };
 const LIMIT = 5 * 60_000;
 

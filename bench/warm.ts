@@ -30,7 +30,7 @@ export const warmBlob = (): Promise<void> =>
       };
       const medians = await interleaved(clients === 1 ? 11 : 5, [
         { name: 'docker-registry', run: () => rate(registry.url + path) },
-        { name: 'nginx', run: () => rate(`${nginx}/blob`) },
+        { name: 'nginx', run: () => rate(`${nginx.url}/blob`) },
         { name: 'cistern', run: () => rate(cistern.url + path) },
       ]);
       report(`Warm blob of 256 MiB, ${clients} client${clients === 1 ? '' : 's'}`, 'MiB/s', medians, 'docker-registry');

@@ -1,11 +1,12 @@
 /** The processes under measurement, on 127.0.0.1, and the content they serve. Everything ends with the bench. */
 import { readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { request } from 'undici';
 import { Cistern } from '../../test/e2e/support/cistern.js';
-import { freePort, Program, statusOf, stopPrograms, until } from '../../test/e2e/support/processes.js';
+import { startNginx as serveByNginx, type Nginx } from '../../test/e2e/support/nginx.js';
+import { Program, stopPrograms, until } from '../../test/e2e/support/processes.js';
 
 export const MIB = 1024 * 1024;
 export const UPSTREAM = 'bench.test';
@@ -93,20 +94,13 @@ export async function forgetBlobs(dir: string): Promise<void> {
 }
 
 /** nginx serving files of `dir`/www with sendfile. */
-export async function startNginx(dir: string): Promise<string> {
-  const port = await freePort();
+export async function startNginx(dir: string): Promise<Nginx> {
   const root = join(dir, 'www');
   await mkdir(root, { recursive: true });
-  const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
-    .map((kind) => `${kind}_temp_path ${dir}/${kind};`)
-    .join(' ');
-  const http = `http { access_log off; sendfile on; ${paths} server { listen 127.0.0.1:${port}; root ${root}; } }`;
-  const user = process.getuid?.() === 0 ? 'user root; ' : '';
-  const conf = `${user}daemon off; master_process off; pid ${dir}/nginx.pid; events {} ${http}`;
-  await writeFile(join(dir, 'nginx.conf'), conf);
-  const program = new Program('nginx', ['-c', join(dir, 'nginx.conf'), '-e', join(dir, 'nginx.err')]);
-  await until(async () => (await statusOf(`http://127.0.0.1:${port}/`)) !== undefined, 'nginx', program);
-  return `http://127.0.0.1:${port}`;
+  return await serveByNginx(
+    join(dir, 'nginx'),
+    (address) => `sendfile on; server { listen ${address}; root ${root}; }`,
+  );
 }
 
 /** Puts a blob into a docker-registry, by its upload API. */
