@@ -31,8 +31,7 @@ export async function startNginx(
     `http { access_log off; ${temporary.join(' ')}\n${http(address)}\n}`,
   ];
   await writeFile(join(dir, 'nginx.conf'), conf.join('\n'));
-  const [command, ...args] = [...under, 'nginx', '-c', join(dir, 'nginx.conf'), '-e', log] as [string, ...string[]];
-  const program = new Program(command, args);
+  const program = new Program('env', [...under, 'nginx', '-c', join(dir, 'nginx.conf'), '-e', log]);
   await until(async () => (await statusOf(`http://${address}/`)) !== undefined, 'nginx', program);
   return {
     url: `http://${address}`,
