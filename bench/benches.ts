@@ -4,6 +4,7 @@ import { firstByte } from './first-byte.js';
 import { growth } from './growth.js';
 import { habits } from './habits.js';
 import { herd } from './herd.js';
+import { limits } from './limits.js';
 import { manifests } from './manifests.js';
 import { memoryOfReaders, memoryOverPulls } from './memory.js';
 import { metricsCost } from './metrics.js';
@@ -44,6 +45,7 @@ export const ALONE: Readonly<Record<string, Entry>> = {
   rebuild: { title: 'Rebuild of a lost index', run: rebuild },
   statistics: { title: 'What statistics cost', run: statisticsCost },
   metrics: { title: 'What metrics cost', run: metricsCost },
+  limits: { title: 'What other means would bring', run: limits },
 };
 
 export const BENCHES: Readonly<Record<string, Entry>> = { ...COMPARISONS, ...ALONE };

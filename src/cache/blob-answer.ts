@@ -10,6 +10,8 @@ export interface BlobAnswer {
   readonly answered: Answered;
   /** What of it is sent; undefined means all. */
   readonly range: ByteRange | undefined;
+  /** Of what is stored and larger than what we hash when we read it: where others read it (see BlobSource). */
+  readonly path?: string | undefined;
   /** Read once. Each chunk is the consumer's until it asks for the next. */
   readonly body: AsyncIterable<Buffer>;
   /** Lets go of the blob, read to its end or not. Idempotent, and always to be called. */

@@ -178,7 +178,9 @@ export class Blobs {
       });
       return undefined;
     }
-    return { size: record.size, answered, range, body: this.#watched(source, digest), close: () => source.close() };
+    const { path } = source;
+    const close = () => source.close();
+    return { size: record.size, answered, range, path, body: this.#watched(source, digest), close };
   }
 
   /** A read error on the way means that the disk no longer has what it had: set it aside at once. */

@@ -71,7 +71,8 @@ export const isCredentialed = ({ auth, tls }: Pick<UpstreamConfig, 'auth' | 'tls
 /** What other machines can reach must know who asks, wherever asking gives more than the public has. */
 function exposure({ registry, control, upstreams }: Config): readonly Breach[] {
   const breaches: Breach[] = [];
-  if (!isLocal(registry.listen)) {
+  // With an nginx in front, the address says nothing of who comes.
+  if (!isLocal(registry.listen) || registry.accelRedirect !== undefined) {
     const credentialed = upstreams.find(isCredentialed);
     const open = registry.auth.type === 'none' && registry.tls?.clientCaFile === undefined;
     if (credentialed && open && !registry.allowAnonymous) {
@@ -80,12 +81,12 @@ function exposure({ registry, control, upstreams }: Config): readonly Breach[] {
         'set registry.auth or registry.tls.clientCaFile, or registry.allowAnonymous: true if that is meant';
       breaches.push({ path: ['registry', 'listen'], message });
     }
-    if (registry.auth.type === 'basic' && !registry.tls) {
-      breaches.push({
-        path: ['registry', 'auth'],
-        message: 'type basic beyond loopback needs registry.tls, or passwords travel in the clear',
-      });
-    }
+  }
+  if (!isLocal(registry.listen) && registry.auth.type === 'basic' && !registry.tls) {
+    breaches.push({
+      path: ['registry', 'auth'],
+      message: 'type basic beyond loopback needs registry.tls, or passwords travel in the clear',
+    });
   }
   if (!isLocal(control.listen) && control.token === undefined && control.tls?.clientCaFile === undefined) {
     breaches.push({

@@ -105,6 +105,13 @@ const awsRegion = value((input) => {
   throw new Error(`${JSON.stringify(input)} is no region of AWS; expected one such as eu-west-1`);
 });
 
+const location = value((input) => {
+  if (typeof input === 'string' && /^\/([\w-][\w.-]*\/)+$/.test(input)) return input;
+  throw new Error(
+    `${JSON.stringify(input)} is no location of blobs; expected one that begins and ends with a slash, such as /cistern-blobs/`,
+  );
+});
+
 /** Of a listener. With a CA for clients, they must show a certificate that it signed. */
 const tls = z.strictObject({ certFile: file, keyFile: secretPath, clientCaFile: file.optional() });
 
@@ -274,6 +281,8 @@ export const configSchema = z.strictObject({
       auth: clientAuth.default({ type: 'none' }),
       /** Says that whoever reaches the listener may pull what the upstreams' credentials can. */
       allowAnonymous: flag.default(false),
+      /** Of nginx, in front, to which stored blobs are handed over. Undefined: we send everything ourselves. */
+      accelRedirect: location.optional(),
     })
     .prefault({}),
   control: z

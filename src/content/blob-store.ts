@@ -24,6 +24,8 @@ export interface ByteRange {
 export interface BlobSource extends AsyncIterable<Buffer> {
   /** Of the whole blob, in bytes, as it lies in the store. */
   readonly size: number;
+  /** Where a program beside us reads it as a file, below the directory of the store; undefined when only we can. */
+  readonly path: string | undefined;
   /** Needed only when the source is not read to its end. Idempotent. */
   close(): Promise<void>;
 }

@@ -3,13 +3,14 @@
  * the machine goes; nothing is allocated per chunk.
  */
 import { AppError } from '../lib/errors.js';
-import type { BlobSource } from './blob-store.js';
+import type { BlobSource, ByteRange } from './blob-store.js';
 import { ChunkBuffer } from './chunk-buffer.js';
 import { readError, type OpenFile } from './open-file.js';
 import type { ReadBudget } from './read-budget.js';
 
 export class FileSource implements BlobSource {
   readonly size: number;
+  readonly path: string;
   readonly #file: OpenFile;
   readonly #budget: ReadBudget;
   readonly #end: number;
@@ -18,11 +19,13 @@ export class FileSource implements BlobSource {
   #at: number;
   #closing: Promise<void> | undefined;
 
-  /** Reads [start, end) of a file of `size` bytes, and closes it. */
-  constructor(file: OpenFile, budget: ReadBudget, size: number, start: number, end: number) {
+  /** Reads `start` to `end` of a file of `size` bytes that lies at `path` below the store, and closes it. */
+  constructor(file: OpenFile, budget: ReadBudget, blob: Pick<BlobSource, 'size'> & ByteRange & { path: string }) {
+    const { path, size, start, end } = blob;
     this.#file = file;
     this.#budget = budget;
     this.size = size;
+    this.path = path;
     this.#at = start;
     this.#end = end;
     this.#buffers = [new ChunkBuffer(budget), new ChunkBuffer(budget)];

@@ -71,7 +71,7 @@ export class FilesystemBlobStore implements BlobStore {
     const size = await sizeOf(file);
     const start = Math.min(Math.max(range?.start ?? 0, 0), size);
     const end = Math.min(range?.end ?? size, size);
-    return new FileSource(file, this.#budget, size, start, end);
+    return new FileSource(file, this.#budget, { path: blobPath('', digest), size, start, end });
   }
 
   publish(file: VerifiedFile): Promise<void> {

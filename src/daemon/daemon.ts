@@ -208,6 +208,7 @@ async function start(config: Config, log: Logger, reread: () => Config, undo: Un
       names: namesOf(config.upstreams),
       auth,
       tls: config.registry.tls,
+      accelRedirect: config.registry.accelRedirect,
       onAnswered: (pull) => ledger.answered(pull),
       recollection,
       clock,

@@ -62,6 +62,7 @@ export class AccessLog {
       outcome,
       reason,
       bytes: entry.sent.bytes,
+      ...(reply?.handedOver !== undefined && { handedOver: true }),
       durationMs: Math.round(clock.monotonic() - entry.began),
       ...(!response.writableFinished && { cut: true }),
     };

@@ -2,6 +2,7 @@
 import type { PullThrough } from '../cache/pull-through.js';
 import type { Repository } from '../oci/descriptor.js';
 import { parseDigest } from '../oci/digest.js';
+import { handOver } from './hand-over.js';
 import { rangePicker } from './range.js';
 import { hasAlready, notModified, type Asked, type Reply } from './reply.js';
 
@@ -14,12 +15,8 @@ export async function blob(
   const digest = parseDigest(reference);
   const etag = `"${digest}"`;
   const pick = rangePicker(asked.range, asked.ifRange, etag);
-  const common = {
-    'Content-Type': 'application/octet-stream',
-    'Docker-Content-Digest': digest,
-    'Accept-Ranges': 'bytes',
-    ETag: etag,
-  };
+  const named = { 'Content-Type': 'application/octet-stream', 'Docker-Content-Digest': digest, ETag: etag };
+  const common = { ...named, 'Accept-Ranges': 'bytes' };
   const length = (bytes: number | undefined) => (bytes === undefined ? {} : { 'Content-Length': bytes });
 
   // Who has the blob already is told so only where it could be had again, but nothing is fetched for that.
@@ -29,7 +26,12 @@ export async function blob(
     if (has) return notModified(etag, digest, answered);
     return { status: 200, headers: { ...common, ...length(size) }, answered, digest };
   }
-  const { size, range, answered, body, close } = await cache.blob(repository, digest, pick, asked.signal);
+  const { size, range, answered, path, body, close } = await cache.blob(repository, digest, pick, asked.signal);
+  if (asked.handOverAt !== undefined && path !== undefined && size !== undefined) {
+    await close();
+    const { start, end } = range ?? { start: 0, end: size };
+    return handOver(asked.handOverAt + path, end - start, { headers: named, answered, digest });
+  }
   const streamed = { stream: body, close };
   if (!range || size === undefined)
     return { status: 200, headers: { ...common, ...length(size) }, body: streamed, answered, digest };

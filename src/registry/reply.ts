@@ -15,6 +15,8 @@ export interface Reply {
   /** How it came about; undefined for what is no pull (ping, tags, referrers). */
   readonly answered?: Answered | undefined;
   readonly digest?: Digest | undefined;
+  /** Bytes that nginx sends for us (hand-over.ts). */
+  readonly handedOver?: number | undefined;
 }
 
 /** The part of a request that handlers read. */
@@ -26,6 +28,8 @@ export interface Asked {
   readonly range: string | undefined;
   readonly ifRange: string | undefined;
   readonly ifNoneMatch: string | undefined;
+  /** Where the nginx that passed this on finds stored blobs; undefined when we send them. */
+  readonly handOverAt: string | undefined;
   /** Aborted when the client leaves. */
   readonly signal: AbortSignal;
 }

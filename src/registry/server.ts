@@ -24,6 +24,7 @@ import { blob } from './blobs.js';
 import type { ClientAuth } from './client-auth.js';
 import { ClientCertificates } from './client-certificates.js';
 import { cacheStatus, errorCacheStatus } from './cache-status.js';
+import { takesOver } from './hand-over.js';
 import { manifest } from './manifests.js';
 import { nameRepository, type UpstreamNames } from './naming.js';
 import { UnsatisfiableRange } from './range.js';
@@ -70,6 +71,8 @@ export interface RegistryServerParts {
   /** Undefined: everybody may pull. */
   readonly auth?: ClientAuth | undefined;
   readonly tls?: TlsPaths | undefined;
+  /** The location where an nginx in front finds stored blobs, with a slash at its end. */
+  readonly accelRedirect?: string | undefined;
   /** Time limits other than the usual ones, in milliseconds. */
   readonly limits?: Partial<typeof LIMITS> | undefined;
   /** Called once for each pull that was answered with 200 or 206, when the answer has ended, complete or not. */
@@ -87,6 +90,7 @@ export class RegistryServer {
   readonly #server: Server | TlsServer;
   readonly #auth: ClientAuth | undefined;
   readonly #certificates: ClientCertificates | undefined;
+  readonly #accelRedirect: string | undefined;
   readonly #onAnswered: RegistryServerParts['onAnswered'];
   readonly #accessLog: AccessLog;
   readonly #tls: FollowedFiles<TlsMaterial> | undefined;
@@ -104,6 +108,7 @@ export class RegistryServer {
     this.#cache = parts.cache;
     this.#names = parts.names;
     this.#auth = parts.auth;
+    this.#accelRedirect = parts.accelRedirect;
     this.#onAnswered = parts.onAnswered;
     this.#accessLog = new AccessLog(parts);
     this.#clock = parts.clock;
@@ -251,6 +256,7 @@ export class RegistryServer {
       range: headers.range,
       ifRange: header(headers['if-range']),
       ifNoneMatch: headers['if-none-match'],
+      handOverAt: takesOver(headers) ? this.#accelRedirect : undefined,
       signal,
     };
     switch (wanted.kind) {
@@ -270,12 +276,8 @@ export class RegistryServer {
     }
   }
 
-  async #write(
-    response: ServerResponse,
-    { status, headers, body, answered }: Reply,
-    entry: Entry,
-    connection: Connection,
-  ): Promise<void> {
+  async #write(response: ServerResponse, reply: Reply, entry: Entry, connection: Connection): Promise<void> {
+    const { status, headers, body, answered, handedOver = 0 } = reply;
     const streamed = body !== undefined && !Buffer.isBuffer(body);
     const whole = response.req.method === 'HEAD' || streamed ? undefined : body;
     const { sent } = entry;
@@ -294,6 +296,8 @@ export class RegistryServer {
       } else {
         begin();
         this.#sender.sendWhole(response, whole, sent);
+        // What was asked for: how much of it the client takes, only nginx will know.
+        sent.bytes += handedOver;
       }
     } finally {
       if (streamed) await body.close();

@@ -308,6 +308,31 @@ describe('the environment', () => {
   }
 });
 
+describe('the location that blobs are handed over to', () => {
+  it('is none unless it is named, and then is below a folder of its own', () => {
+    assert.equal(good(DEFAULTS).registry.accelRedirect, undefined);
+    for (const location of ['/cistern-blobs/', '/in.ternal/blobs_2/'])
+      assert.equal(good(`registry: { accelRedirect: ${location} }\n${DEFAULTS}`).registry.accelRedirect, location);
+    for (const location of [
+      '/',
+      '',
+      'blobs/',
+      '/blobs',
+      '//',
+      '/a//',
+      '/../etc/',
+      '/a b/',
+      '/%2e/',
+      '/a?b/',
+      '"/a\\r\\nX: y/"',
+    ])
+      only(
+        bad(`registry: { accelRedirect: ${location === '' ? '""' : location} }\n${DEFAULTS}`),
+        /registry\.accelRedirect: .* is no location of blobs; expected one that begins and ends with a slash/,
+      );
+  });
+});
+
 describe('what other machines can reach', () => {
   const credentialed = 'upstreams: [{ name: ghcr.io, auth: { type: basic, username: u, password: p } }]\n';
 
@@ -325,6 +350,12 @@ describe('what other machines can reach', () => {
     );
     for (const host of ['127.0.0.1', '127.9.9.9', '[::1]', 'localhost'])
       good(`registry: { listen: "${host}:5000" }\n${credentialed}`);
+    // Others come through the nginx there.
+    only(
+      bad(`registry: { listen: "127.0.0.1:5000", accelRedirect: /blobs/ }\n${credentialed}`),
+      /registry\.listen: lets every machine.*ghcr\.io/,
+    );
+    good(`registry: { accelRedirect: /blobs/, allowAnonymous: true }\n${credentialed}`);
   });
 
   it('asks for passwords over TLS only', () => {
