@@ -4,7 +4,8 @@ import { open, rename, stat, unlink, type FileHandle } from 'node:fs/promises';
 import { systemCode } from '../lib/errors.js';
 import { contents, type ControlClient } from './client.js';
 import { UsageError } from './control-error.js';
-import { bytes, count, shortDigest, table } from './format.js';
+import { counted } from '../lib/counted.js';
+import { bytes, shortDigest, table } from './format.js';
 import { toJson, type ExitCode, type OutputFormat } from './output.js';
 import { withDaemon, type LiveTerminal, type SessionOptions } from './session.js';
 import { statusLine, type StatusLine } from './status-line.js';
@@ -46,9 +47,9 @@ export function exportImages(
     const request = { images: [...images], platforms: [...(options.platform ?? [])] };
     const chunks = download(client, request, line);
     const size = await (file === STANDARD ? toStandardOutput(chunks) : toFile(chunks, file)).finally(() => line.end());
-    if (file === STANDARD) terminal.err(`${count(images.length, 'image')}, ${bytes(size)}`);
+    if (file === STANDARD) terminal.err(`${counted(images.length, 'image')}, ${bytes(size)}`);
     else if (output === 'json') terminal.out(toJson({ file, bytes: size, images }));
-    else terminal.out(`${file}: ${count(images.length, 'image')}, ${bytes(size)}`);
+    else terminal.out(`${file}: ${counted(images.length, 'image')}, ${bytes(size)}`);
     return 0;
   });
 }

@@ -2,6 +2,7 @@
 import { formatProblem, readConfig } from '../config/load.js';
 import { presetOf } from '../config/presets.js';
 import type { UpstreamConfig } from '../config/schema.js';
+import { counted } from '../lib/counted.js';
 import { configFile } from './config-file.js';
 import { toJson, type ExitCode, type OutputFormat, type Terminal } from './output.js';
 
@@ -20,7 +21,7 @@ export function checkConfig({ config: given, output }: CheckConfigOptions, termi
   const shown = file ?? 'environment and defaults';
   if (config) {
     const names = config.upstreams.map((upstream) => upstream.name);
-    const count = names.length === 1 ? '1 upstream' : `${names.length} upstreams`;
+    const count = counted(names.length, 'upstream');
     if (output === 'json') {
       terminal.out(toJson({ ok: true, file, upstreams: names, resolved: config.upstreams.map(resolved) }));
     } else {

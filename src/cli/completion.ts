@@ -24,11 +24,14 @@ interface Completed {
 }
 
 export function completion(shell: Shell, program: Command): string {
-  const commands = program.createHelp().visibleCommands(program).map(completed);
+  const visible = program.createHelp().visibleCommands(program);
+  const names = visible.map((command) => command.name());
+  const commands = visible.map((command) => completed(command, names));
   return { bash, zsh, fish }[shell](commands);
 }
 
-function completed(command: Command): Completed {
+/** `names`: of all commands, as `help` takes one. */
+function completed(command: Command, names: readonly string[]): Completed {
   const [argument] = command.registeredArguments;
   return {
     name: command.name(),
@@ -41,7 +44,10 @@ function completed(command: Command): Completed {
         description: option.description,
         values: option.required ? valuesOf(option, option.flags) : undefined,
       })),
-    argument: argument && { values: valuesOf(argument, argument.name()), variadic: argument.variadic },
+    argument: argument && {
+      values: argument.name() === 'command' ? names : valuesOf(argument, argument.name()),
+      variadic: argument.variadic,
+    },
   };
 }
 

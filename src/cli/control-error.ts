@@ -71,7 +71,9 @@ export function problemOf(error: unknown, address: string): { problem: Problem; 
 /** No daemon that answered, or something else that speaks gRPC, or a library's own limit. */
 function unanswered(error: ServiceError, name: string, address: string): Problem {
   if (error.code === status.UNAVAILABLE) {
-    const message = `cannot reach the daemon at ${address}: ${error.details}`;
+    // The library says so also when it has nothing to note.
+    const details = error.details.replace(/\. Resolution note: $/, '');
+    const message = `cannot reach the daemon at ${address}: ${details}`;
     return {
       status: name,
       message,

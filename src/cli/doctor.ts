@@ -1,7 +1,8 @@
 /** `cistern doctor`: the daemon looks at its configuration, disk, index and upstreams; 1 when something does not work. */
 import type { DiagnoseResponse__Output } from '../control/gen/cistern/v1/DiagnoseResponse.js';
 import { upstreams } from './client.js';
-import { count, word } from './format.js';
+import { counted } from '../lib/counted.js';
+import { word } from './format.js';
 import { toJson, type ExitCode, type Terminal } from './output.js';
 import { withDaemon, type SessionOptions } from './session.js';
 
@@ -17,7 +18,7 @@ export function doctor(names: readonly string[], options: SessionOptions, termin
     }
     const failed = findings.filter(({ result }) => result === 'DIAGNOSIS_RESULT_FAILED').length;
     if (options.output === 'json') terminal.out(toJson({ ok: failed === 0, findings: findings.map(findingJson) }));
-    else terminal.out(failed === 0 ? 'nothing is wrong' : `${count(failed, 'check')} failed`);
+    else terminal.out(failed === 0 ? 'nothing is wrong' : `${counted(failed, 'check')} failed`);
     return failed === 0 ? 0 : 1;
   });
 }

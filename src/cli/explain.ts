@@ -3,7 +3,8 @@ import type { ExplainedFill__Output } from '../control/gen/cistern/v1/ExplainedF
 import type { ExplainResponse__Output } from '../control/gen/cistern/v1/ExplainResponse.js';
 import type { Keeper__Output } from '../control/gen/cistern/v1/Keeper.js';
 import { contents } from './client.js';
-import { ago, bytes, count, field, iso, shortDigest, table, word } from './format.js';
+import { counted } from '../lib/counted.js';
+import { ago, bytes, field, iso, shortDigest, table, word } from './format.js';
 import { toJson, type ExitCode, type Terminal } from './output.js';
 import { withDaemon, type SessionOptions } from './session.js';
 
@@ -59,7 +60,7 @@ function presenceOf(answer: ExplainResponse__Output): string {
   switch (presence) {
     case 'PRESENCE_HERE':
       if (whole) return 'is here and whole';
-      return `is here, and lacks ${count(missing.length, 'blob')}${fills.length === 0 ? '' : `, ${fills.length} of them being fetched now`}`;
+      return `is here, and lacks ${counted(missing.length, 'blob')}${fills.length === 0 ? '' : `, ${fills.length} of them being fetched now`}`;
     case 'PRESENCE_UNLINKED':
       return 'is not here for this repository: the bytes are, and upstream is asked whether it has them';
     case 'PRESENCE_ABSENT':
@@ -103,8 +104,8 @@ function keeperLine({ kind, reference, pinned, lastUsedAt }: Keeper__Output): st
 
 function fillLine({ digest, received, size, clients, prefetches }: ExplainedFill__Output): string {
   const waiting = [
-    ...(clients > 0 ? [count(clients, 'client')] : []),
-    ...(prefetches > 0 ? [count(prefetches, 'prefetch job')] : []),
+    ...(clients > 0 ? [counted(clients, 'client')] : []),
+    ...(prefetches > 0 ? [counted(prefetches, 'prefetch job')] : []),
   ];
   const of = size === undefined ? '' : ` of ${bytes(size)}`;
   return `${shortDigest(digest)} ${bytes(received)}${of}, for ${waiting.length === 0 ? 'nobody any more' : waiting.join(' and ')}`;

@@ -3,6 +3,7 @@ import Table from 'cli-table3';
 import prettyBytes from 'pretty-bytes';
 import { parseDuration } from '../config/quantities.js';
 import type { Timestamp, Timestamp__Output } from '../control/gen/google/protobuf/Timestamp.js';
+import { counted } from '../lib/counted.js';
 import { UsageError } from './control-error.js';
 
 const NO_LINES = {
@@ -46,8 +47,6 @@ export const bytes = (count: number): string => prettyBytes(count, { binary: tru
 
 export const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
 
-export const count = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`;
-
 export const shortDigest = (digest: string): string => digest.replace(/^(sha\d+:[0-9a-f]{12})[0-9a-f]*$/, '$1');
 
 const msOf = (time: Timestamp__Output): number => time.seconds * 1000 + Math.floor(time.nanos / 1e6);
@@ -68,7 +67,7 @@ export function ago(time: Timestamp__Output | null, now = Date.now()): string {
     ['minute', 60],
   ];
   const unit = units.find(([, size]) => seconds >= size);
-  return unit === undefined ? 'just now' : `${count(Math.floor(seconds / unit[1]), unit[0])} ago`;
+  return unit === undefined ? 'just now' : `${counted(Math.floor(seconds / unit[1]), unit[0])} ago`;
 }
 
 /** How long it is until then: `58 s`, `12 min`. */

@@ -2,7 +2,8 @@
 import type { CollectedImage__Output } from '../control/gen/cistern/v1/CollectedImage.js';
 import type { CollectionReport__Output } from '../control/gen/cistern/v1/CollectionReport.js';
 import { garbageCollection, type ControlClient } from './client.js';
-import { ago, bytes, count, duration, iso, table, word } from './format.js';
+import { counted } from '../lib/counted.js';
+import { ago, bytes, duration, iso, table, word } from './format.js';
 import { toJson, type ExitCode, type Terminal } from './output.js';
 import { statusLine } from './status-line.js';
 import { withDaemon, type LiveTerminal, type SessionOptions } from './session.js';
@@ -31,7 +32,7 @@ async function collect(client: ControlClient, options: GcOptions, terminal: Live
       const phase = word('COLLECTION_PHASE', progress?.phase ?? '');
       if (progress?.counts) {
         const { scannedBlobs, sweptBlobs } = progress.counts;
-        line.show(`${phase}: ${count(scannedBlobs, 'blob')} looked at, ${sweptBlobs} to go`);
+        line.show(`${phase}: ${counted(scannedBlobs, 'blob')} looked at, ${sweptBlobs} to go`);
       }
     }
   } finally {
@@ -59,10 +60,10 @@ function printReport(
   }
   const { sweptBlobs = 0, sweptBytes = 0, leftoverFiles = 0, keptByGrace = 0 } = report.counts ?? {};
   const verb = report.dryRun ? 'would go' : 'went';
-  const kept = keptByGrace === 0 ? '' : `; ${count(keptByGrace, 'blob')} kept by the grace period`;
-  const leftovers = leftoverFiles === 0 ? '' : ` and ${count(leftoverFiles, 'leftover file')}`;
+  const kept = keptByGrace === 0 ? '' : `; ${counted(keptByGrace, 'blob')} kept by the grace period`;
+  const leftovers = leftoverFiles === 0 ? '' : ` and ${counted(leftoverFiles, 'leftover file')}`;
   terminal.out(
-    `${count(report.images, 'image')}, ${count(sweptBlobs, 'blob')} (${bytes(sweptBytes)})${leftovers} ${verb} in ${duration(report.durationMs)}${kept}`,
+    `${counted(report.images, 'image')}, ${counted(sweptBlobs, 'blob')} (${bytes(sweptBytes)})${leftovers} ${verb} in ${duration(report.durationMs)}${kept}`,
   );
 }
 

@@ -2,7 +2,8 @@
 import type { InspectedPlatform__Output } from '../control/gen/cistern/v1/InspectedPlatform.js';
 import type { InspectImageResponse__Output } from '../control/gen/cistern/v1/InspectImageResponse.js';
 import { contents, prefetches, type ControlClient } from './client.js';
-import { ago, bytes, count, field, iso, shortDigest, table, word } from './format.js';
+import { counted } from '../lib/counted.js';
+import { ago, bytes, field, iso, shortDigest, table, word } from './format.js';
 import { imageJson, referenceOf } from './images.js';
 import { toJson, type ExitCode, type Terminal } from './output.js';
 import { withDaemon, type SessionOptions } from './session.js';
@@ -50,7 +51,7 @@ async function offline(
       mediaType,
     ]);
     if (rows.length > 0) terminal.out(table(['DIGEST', 'WHY', 'SIZE', 'TYPE'], rows));
-    const what = digest === null ? 'is not known here' : `lacks ${count(missing.length, 'blob')}`;
+    const what = digest === null ? 'is not known here' : `lacks ${counted(missing.length, 'blob')}`;
     terminal.err(`cistern: ${reference} ${what}; \`cistern prefetch\` fetches what is missing`);
   }
   return whole ? 0 : 1;
@@ -65,7 +66,7 @@ function print(answer: InspectImageResponse__Output, out: (line: string) => void
   out(field('Size', `${bytes(image.size)}, compressed`));
   out(field('Fetched', ago(image.fetchedAt)));
   out(field('Checked', ago(answer.checkedAt)));
-  out(field('Pulled', `${count(image.pulls, 'time')}, last ${ago(image.lastPulledAt)}`));
+  out(field('Pulled', `${counted(image.pulls, 'time')}, last ${ago(image.lastPulledAt)}`));
   out(field('Pinned', image.pinned ? 'yes' : 'no'));
   for (const referrer of referrers) out(field('Referrer', `${referrer.artifactType} ${shortDigest(referrer.digest)}`));
   for (const { digest, from, until, stored } of past) {
@@ -92,7 +93,7 @@ function printPlatform(platform: InspectedPlatform__Output, out: (line: string) 
     shortDigest(digest),
     bytes(size),
     stored ? 'yes' : 'no',
-    first === undefined ? '' : `${first}${sharedCount > 1 ? ` and ${count(sharedCount - 1, 'other')}` : ''}`,
+    first === undefined ? '' : `${first}${sharedCount > 1 ? ` and ${counted(sharedCount - 1, 'other')}` : ''}`,
   ]);
   out(table(['LAYER', 'SIZE', 'STORED', 'SHARED WITH'], layers));
   const history = platform.history.map(({ createdAt, size, createdBy, emptyLayer }) => [

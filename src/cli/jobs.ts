@@ -1,7 +1,8 @@
 /** `cistern jobs`: the prefetch jobs, one of them, or the end of one. */
 import type { PrefetchJob__Output } from '../control/gen/cistern/v1/PrefetchJob.js';
 import { prefetches } from './client.js';
-import { ago, count, iso, table, word } from './format.js';
+import { counted } from '../lib/counted.js';
+import { ago, iso, table, word } from './format.js';
 import { pages } from './pages.js';
 import { toJson, type ExitCode } from './output.js';
 import { followJob, report } from './prefetch.js';
@@ -53,7 +54,7 @@ const jobTable = (jobs: readonly PrefetchJob__Output[]): string =>
   );
 
 const whatOf = ([first = '', ...rest]: readonly string[]): string =>
-  rest.length === 0 ? first : `${first} and ${count(rest.length, 'more', 'more')}`;
+  rest.length === 0 ? first : `${first} and ${counted(rest.length, 'more', 'more')}`;
 
 const jobJson = (job: PrefetchJob__Output) => ({
   job: job.id,

@@ -21,6 +21,14 @@ const VARIABLES = [
   ['UV_THREADPOOL_SIZE', 'threads that read files; 16 in the packages, 4 without it'],
 ] as const;
 
+const SEE_ALSO = [
+  ['containers-registries.conf', 5],
+  ['docker', 1],
+  ['journalctl', 1],
+  ['podman', 1],
+  ['skopeo', 1],
+] as const;
+
 export function manPage(program: Command): string {
   const help = program.createHelp();
   const commands = help.visibleCommands(program).filter((command) => command.name() !== 'help');
@@ -52,6 +60,10 @@ export function manPage(program: Command): string {
     ...[...variables].flatMap(([name, meaning]) => entry(name, meaning)),
     '.SH FILES',
     ...FILES.flatMap(([path, meaning]) => entry(path, meaning)),
+    '.SH SEE ALSO',
+    ...SEE_ALSO.map(
+      ([name, section], index) => `.BR ${escape(name)} (${section})${index < SEE_ALSO.length - 1 ? ',' : ''}`,
+    ),
   ].join('\n');
 }
 

@@ -1,6 +1,7 @@
 /** `cistern pin`, `unpin` and `evict`: what an operator decides about one image. */
 import { contents } from './client.js';
-import { bytes, count } from './format.js';
+import { counted } from '../lib/counted.js';
+import { bytes } from './format.js';
 import { imageJson, referenceOf } from './images.js';
 import { toJson, type ExitCode, type Terminal } from './output.js';
 import { withDaemon, type SessionOptions } from './session.js';
@@ -31,8 +32,9 @@ export function evict(image: string, options: SessionOptions, terminal: Terminal
     const answer = await client.ask(contents.EvictImage, { image }, EVICT_TIMEOUT_MS);
     if (options.output === 'json') terminal.out(toJson({ reference: image, ...answer }));
     else {
-      const kept = answer.keptBlobs === 0 ? '' : `; ${count(answer.keptBlobs, 'blob')} stayed, other images need them`;
-      terminal.out(`${image} went, with ${count(answer.blobs, 'blob')} (${bytes(answer.bytes)})${kept}`);
+      const kept =
+        answer.keptBlobs === 0 ? '' : `; ${counted(answer.keptBlobs, 'blob')} stayed, other images need them`;
+      terminal.out(`${image} went, with ${counted(answer.blobs, 'blob')} (${bytes(answer.bytes)})${kept}`);
     }
     return 0;
   });

@@ -6,7 +6,8 @@ import { MultiBar, Presets, type SingleBar } from 'cli-progress';
 import type { LayerProgress__Output } from '../control/gen/cistern/v1/LayerProgress.js';
 import type { PrefetchedImage__Output } from '../control/gen/cistern/v1/PrefetchedImage.js';
 import type { PrefetchJob__Output } from '../control/gen/cistern/v1/PrefetchJob.js';
-import { bytes, count, iso, shortDigest, word } from './format.js';
+import { counted } from '../lib/counted.js';
+import { bytes, iso, shortDigest, word } from './format.js';
 
 export interface PrefetchView {
   update(job: PrefetchJob__Output): void;
@@ -33,7 +34,7 @@ function lineOf(image: PrefetchedImage__Output): string | undefined {
     case 'failed':
       return `${image.reference}: failed: ${image.error?.message ?? 'for no known reason'}`;
     default:
-      return `${image.reference}: ${state}, ${count(image.blobs, 'blob')}, ${bytes(image.bytesFetched)} fetched, ${bytes(image.bytesReused)} reused`;
+      return `${image.reference}: ${state}, ${counted(image.blobs, 'blob')}, ${bytes(image.bytesFetched)} fetched, ${bytes(image.bytesReused)} reused`;
   }
 }
 

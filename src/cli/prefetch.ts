@@ -4,7 +4,8 @@ import type { PrefetchedImage__Output } from '../control/gen/cistern/v1/Prefetch
 import type { PrefetchJob__Output } from '../control/gen/cistern/v1/PrefetchJob.js';
 import type { PrefetchSpec } from '../control/gen/cistern/v1/PrefetchSpec.js';
 import { prefetches, type ControlClient } from './client.js';
-import { bytes, count, shortDigest, table } from './format.js';
+import { counted } from '../lib/counted.js';
+import { bytes, shortDigest, table } from './format.js';
 import { toJson, type ExitCode, type OutputFormat, type Terminal } from './output.js';
 import { noView, prefetchView, stateOf } from './prefetch-view.js';
 import { withDaemon, type LiveTerminal, type SessionOptions } from './session.js';
@@ -149,7 +150,7 @@ export function report(
     const failed = images.filter((image) => stateOf(image.state) === 'failed');
     for (const image of failed) terminal.err(`cistern: ${image.reference}: ${image.error?.message ?? 'failed'}`);
     if (job.error !== null) terminal.err(`cistern: ${job.error.message}`);
-    else if (failed.length > 0) terminal.err(`cistern: ${count(failed.length, 'image')} could not be fetched`);
+    else if (failed.length > 0) terminal.err(`cistern: ${counted(failed.length, 'image')} could not be fetched`);
   }
   return state === 'succeeded' ? 0 : 1;
 }

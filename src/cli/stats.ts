@@ -4,6 +4,7 @@ import type { GetStatisticsResponse__Output } from '../control/gen/cistern/v1/Ge
 import type { Grouping } from '../control/gen/cistern/v1/Grouping.js';
 import type { StatisticsGroup__Output } from '../control/gen/cistern/v1/StatisticsGroup.js';
 import type { Tally__Output } from '../control/gen/cistern/v1/Tally.js';
+import { counted } from '../lib/counted.js';
 import { statistics } from './client.js';
 import { bytes, field, iso, momentOf, percent, table, timestampOf } from './format.js';
 import { toJson, type ExitCode, type Terminal } from './output.js';
@@ -73,7 +74,7 @@ function print(
   terminal.out(
     field(
       'Outcomes',
-      `${all.hits} hits, ${all.misses} misses, ${all.collapsed} collapsed, ${all.revalidated} revalidated, ${all.stale} stale, ${all.bypassed} bypassed`,
+      `${counted(all.hits, 'hit')}, ${counted(all.misses, 'miss', 'misses')}, ${all.collapsed} collapsed, ${all.revalidated} revalidated, ${all.stale} stale, ${all.bypassed} bypassed`,
     ),
   );
   terminal.out(field('Hit ratio', `${percent(all.hitRatio)} of requests, ${percent(all.byteHitRatio)} of bytes`));

@@ -4,7 +4,8 @@ import type { CorruptBlob__Output } from '../control/gen/cistern/v1/CorruptBlob.
 import type { VerifyReport__Output } from '../control/gen/cistern/v1/VerifyReport.js';
 import { contents } from './client.js';
 import { UsageError } from './control-error.js';
-import { bytes, count, duration, word } from './format.js';
+import { counted } from '../lib/counted.js';
+import { bytes, duration, word } from './format.js';
 import { toJson, type ExitCode } from './output.js';
 import { withDaemon, type LiveTerminal, type SessionOptions } from './session.js';
 import { statusLine } from './status-line.js';
@@ -26,7 +27,7 @@ export function verify(target: string | undefined, options: VerifyOptions, termi
         if (event.corrupt) corrupt.push(event.corrupt);
         if (event.progress) {
           const { checked, bytes: done, totalBlobs, totalBytes } = event.progress;
-          line.show(`${checked} of ${count(totalBlobs, 'blob')}, ${bytes(done)} of ${bytes(totalBytes)}`);
+          line.show(`${checked} of ${counted(totalBlobs, 'blob')}, ${bytes(done)} of ${bytes(totalBytes)}`);
         }
         report = event.report ?? report;
       }
@@ -45,9 +46,9 @@ export function verify(target: string | undefined, options: VerifyOptions, termi
       for (const { digest, action, message } of corrupt) {
         terminal.out(`${digest}  ${word('CORRUPT_ACTION', action)}${message === '' ? '' : `: ${message}`}`);
       }
-      const verdict = corrupt.length === 0 ? 'all good' : `${count(corrupt.length, 'blob')} bad`;
+      const verdict = corrupt.length === 0 ? 'all good' : `${counted(corrupt.length, 'blob')} bad`;
       terminal.out(
-        `${count(report.checked, 'blob')} (${bytes(report.bytes)}) checked in ${duration(report.durationMs)}: ${verdict}`,
+        `${counted(report.checked, 'blob')} (${bytes(report.bytes)}) checked in ${duration(report.durationMs)}: ${verdict}`,
       );
     }
     return corrupt.length === 0 ? 0 : 1;

@@ -241,6 +241,7 @@ describe('what machines read', () => {
           }),
       },
     });
+    assert.match((await cistern('stats')).stdout, /^Outcomes: +3 hits, 1 miss, 0 collapsed/m);
     const told = json(await cistern('stats', '--by', 'upstream', '--since', '24h', '-o', 'json')) as Record<
       string,
       unknown
@@ -536,6 +537,7 @@ describe('what goes wrong', () => {
     const ended = await run(['df', '--address', address]);
     assert.equal(ended.code, 2);
     assert.match(ended.stderr, /^cistern: cannot reach the daemon at unix:.*`cistern serve`.*--address/);
+    assert.doesNotMatch(ended.stderr, /Resolution note/);
   });
 
   it('a token that is missing is exit code 2, and which option names it', async (t) => {

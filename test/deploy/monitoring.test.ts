@@ -120,6 +120,12 @@ describe('what is shipped for monitoring', () => {
     promtool(['test', 'rules', RULE_TESTS]);
   });
 
+  it('does not take a client that left for an error', () => {
+    const errors = panelExpressions.filter(({ expr }) => expr.includes('cistern_request_errors_total'));
+    assert.ok(errors.length > 0);
+    for (const { where, expr } of errors) assert.match(expr, /\breason!="CANCELLED"/, where);
+  });
+
   it('has panels whose expressions promtool takes', { skip }, async (t) => {
     const rules = panelExpressions.map(({ where, expr }, index) => ({
       record: `panel:${index}`,

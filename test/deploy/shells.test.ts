@@ -32,6 +32,7 @@ const CASES: readonly (readonly [typed: string, wanted: readonly string[], bad?:
   ['cistern import im', ['images.tar']],
   ['cistern serve --config im', ['images.tar']],
   ['cistern completion fi', ['fish'], 'zsh'],
+  ['cistern help pre', ['prefetch'], 'gc'],
 ];
 
 async function completes(answer: (typed: string) => Promise<string>): Promise<void> {
@@ -112,6 +113,8 @@ describe('the man page', () => {
         'CISTERN_ADMIN_ADDRESS',
         '/etc/cistern/cistern.yaml',
         '141',
+        'SEE ALSO',
+        'podman(1)',
       ]) {
         assert.ok(shown.includes(word), word);
       }

@@ -6,6 +6,7 @@ import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import prettyBytes from 'pretty-bytes';
 import type { Catalog, CatalogHealth } from '../../catalog/catalog.js';
+import { counted } from '../../lib/counted.js';
 import { AppError, toAppError } from '../../lib/errors.js';
 import {
   stateOf,
@@ -120,7 +121,7 @@ export class Doctor implements Upstreams {
     const { result, message, advice } = HEALTH[catalog.health];
     try {
       const { blobs, bytes } = await catalog.stored();
-      return { ...found, result, message: `${message}: ${blobs} blobs, ${size(bytes)}`, advice };
+      return { ...found, result, message: `${message}: ${counted(blobs, 'blob')}, ${size(bytes)}`, advice };
     } catch (error) {
       return { ...found, result: 'failed', message: toAppError(error).message, advice: advice ?? 'look at the log' };
     }

@@ -9,6 +9,7 @@ import { setMaxListeners } from 'node:events';
 import type { JobRecord } from '../../catalog/records.js';
 import { hasEnded, type JobImage, type Jobs } from '../../catalog/jobs.js';
 import { abortable, deferred, Mutex, type Deferred } from '../../lib/async.js';
+import { counted } from '../../lib/counted.js';
 import { AppError, toAppError } from '../../lib/errors.js';
 import type { Logger } from '../../lib/log.js';
 import type { Repository } from '../../oci/descriptor.js';
@@ -249,7 +250,10 @@ export class PrefetchRun {
       }
       if (missing === 0) return;
       if (round < ROUNDS) continue;
-      throw new AppError('IMAGE_INCOMPLETE', `${missing} blobs of ${image.reference} went while it was brought`);
+      throw new AppError(
+        'IMAGE_INCOMPLETE',
+        `${counted(missing, 'blob')} of ${image.reference} went while it was brought`,
+      );
     }
   }
 

@@ -4,6 +4,7 @@
  */
 import { setMaxListeners } from 'node:events';
 import type { Catalog } from '../../catalog/catalog.js';
+import { counted } from '../../lib/counted.js';
 import { AppError, isAppError } from '../../lib/errors.js';
 import type { Descriptor, Repository } from '../../oci/descriptor.js';
 import { digestOf, digestAlgorithm, isDigest, type Digest } from '../../oci/digest.js';
@@ -204,6 +205,6 @@ class PeekSource implements WalkSource {
 const refuseToWait: Tell = (held) => {
   if (!held) return;
   const { upstream, remaining, limit } = held;
-  const message = `${upstream} allows ${remaining} more pulls of ${limit}: these are left to clients`;
+  const message = `${upstream} allows ${counted(remaining, 'more pull')} of ${limit}: these are left to clients`;
   throw new AppError('UPSTREAM_RATE_LIMITED', message);
 };
