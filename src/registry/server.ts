@@ -29,6 +29,7 @@ import { manifest } from './manifests.js';
 import { nameRepository, type UpstreamNames } from './naming.js';
 import { UnsatisfiableRange } from './range.js';
 import { referrers } from './referrers.js';
+import { hasBody, hostsIn, onlyOne, queryOf } from './request-head.js';
 import { NotAProxy, refuse } from './refusals.js';
 import { json, type Asked, type Reply } from './reply.js';
 import { route } from './router.js';
@@ -40,8 +41,6 @@ const MOST_CONNECTIONS_PER_ADDRESS = 4_096;
 
 /** Bodies up to this many bytes are left to the socket in one piece. */
 const WHOLE = 64 * 1024;
-
-const NO_QUERY = new URLSearchParams();
 
 const LIMITS = {
   /** Of TLS. */
@@ -254,7 +253,7 @@ export class RegistryServer {
       path,
       query,
       range: headers.range,
-      ifRange: header(headers['if-range']),
+      ifRange: onlyOne(headers['if-range']),
       ifNoneMatch: headers['if-none-match'],
       handOverAt: takesOver(headers) ? this.#accelRedirect : undefined,
       signal,
@@ -374,20 +373,6 @@ export class RegistryServer {
   }
 }
 
-const hasBody = ({ headers }: IncomingMessage): boolean =>
-  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
-
-function hostsIn({ rawHeaders }: IncomingMessage): number {
-  let hosts = 0;
-  for (let i = 0; i < rawHeaders.length; i += 2) if (/^host$/i.test(rawHeaders[i] ?? '')) hosts++;
-  return hosts;
-}
-
-function queryOf({ url = '' }: IncomingMessage): URLSearchParams {
-  const at = url.indexOf('?');
-  return at < 0 ? NO_QUERY : new URLSearchParams(url.slice(at));
-}
-
 /** Headers of every answer. */
 function common(status: string, { id, namespace }: Entry, { closing }: Connection): Record<string, string> {
   return {
@@ -399,5 +384,3 @@ function common(status: string, { id, namespace }: Entry, { closing }: Connectio
     ...(namespace !== undefined && /^[\w.:-]{1,255}$/.test(namespace) && { 'OCI-Namespace': namespace }),
   };
 }
-
-const header = (value: string | string[] | undefined): string | undefined => (Array.isArray(value) ? value[0] : value);
