@@ -21,6 +21,7 @@ export function suiteScope(): Scope {
 /** A fresh directory, removed when the scope ends. */
 export async function temporaryDirectory(scope: Scope, name = 'cistern'): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), `${name}-`));
-  scope.after(() => rm(path, { recursive: true, force: true }));
+  // What was killed in a test, without a process of its own, may still be at its last file.
+  scope.after(() => rm(path, { recursive: true, force: true, maxRetries: 5 }));
   return path;
 }

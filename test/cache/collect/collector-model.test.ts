@@ -235,6 +235,7 @@ const scenario = (evicting: boolean) => async (actions: readonly Action[]) => {
     await model.settle();
   } finally {
     await cache.collector.close();
+    await cache.catalog.close();
     for (const step of undo) await step();
   }
 };
