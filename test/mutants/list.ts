@@ -80,7 +80,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: FLIGHT,
     from: 'export const SMALL_BLOB = MiB;',
     to: 'export const SMALL_BLOB = 0;',
-    test: 'cases/protocol-blobs',
+    test: 'cache/flight',
   },
   {
     promise: 2,
