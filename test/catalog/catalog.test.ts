@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { keys } from '../../src/catalog/keys.js';
 import { isAppError } from '../../src/lib/errors.js';
 import { descriptor, digest, manifestDescriptor, memoryCatalog, repository, tag } from '../support/catalogs.js';
 import { collect } from '../support/collect.js';
@@ -51,6 +52,16 @@ describe('Catalog: links', () => {
     assert.equal(await catalog.link(A, LAYER.digest), undefined);
     assert.equal(await catalog.link(B, LAYER.digest), undefined);
     assert.deepEqual((await catalog.blob(LAYER.digest))?.via, [{ upstream: 'ghcr.io', public: false }]);
+  });
+
+  it('leaves nobody the grant of bytes that only a snapshot remembers when they come through another', async (t) => {
+    const { catalog } = await memoryCatalog(t);
+    await catalog.recordBlob({ repository: A, descriptor: LAYER, public: false });
+    const key = keys.blob(LAYER.digest);
+    await catalog.turn(async (tx) => tx.put(key, { ...(await tx.get(key))!, unseen: true }));
+    await catalog.recordBlob({ repository: B, descriptor: LAYER, public: false });
+    assert.equal(await catalog.link(A, LAYER.digest), undefined);
+    assert.notEqual(await catalog.link(B, LAYER.digest), undefined);
   });
 
   it('grants nothing for bytes that are not stored', async (t) => {

@@ -186,7 +186,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: SPOOL_FILE,
     from: 'this.#queued >= QUEUE_BYTES || this.#queue.length >= QUEUE_CHUNKS',
     to: 'this.#queued < 0',
-    test: 'content/spool-property',
+    test: 'content/spool',
   },
   {
     promise: 9,
@@ -226,7 +226,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: EDGES,
     from: '  if (await isAny(records, prefixes.pinsOn(digest))) return true;\n',
     to: '',
-    test: 'catalog/edges',
+    test: 'catalog/catalog',
   },
   {
     promise: 10,
@@ -234,7 +234,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: EDGES,
     from: '  return refersToStored(records, digest);\n',
     to: '  return false;\n',
-    test: 'catalog/edges',
+    test: 'catalog/catalog',
   },
   {
     promise: 10,
