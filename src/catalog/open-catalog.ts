@@ -21,6 +21,8 @@ export interface OpenCatalogOptions {
   readonly survey: Survey;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Of the index, when that is known already: it is set aside. */
+  readonly damage?: AppError | undefined;
   readonly openLevel?: OpenLevel;
   readonly spaceProbe?: () => Promise<void>;
 }
@@ -44,6 +46,7 @@ export async function openCatalog(options: OpenCatalogOptions): Promise<Catalog>
       await epoch.raise(store);
     };
     try {
+      if (options.damage && !store.created) throw options.damage;
       // A start that was killed while it restored the snapshot had no epoch to write yet.
       if (store.created || (await pendingRebuild(store)) === 'snapshot') {
         await restoreSnapshot(store, files, log);

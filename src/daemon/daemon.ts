@@ -30,6 +30,7 @@ import { survey } from '../content/survey.js';
 import { KeyedMutex } from '../lib/async.js';
 import { systemClock } from '../lib/clock.js';
 import { directorySize } from '../lib/directory-size.js';
+import { isAppError, type AppError } from '../lib/errors.js';
 import type { Logger } from '../lib/log.js';
 import { Undo } from '../lib/undo.js';
 import { version } from '../lib/version.js';
@@ -72,16 +73,28 @@ const FIXED = [
  * error of what could not be opened; nothing is left running then.
  */
 export async function startDaemon(config: Config, log: Logger, reread: () => Config): Promise<Daemon> {
-  const undo = new Undo(log);
-  try {
-    return await start(config, log, reread, undo);
-  } catch (error) {
-    await undo.run();
-    throw error;
+  let damage: AppError | undefined;
+  for (;;) {
+    const undo = new Undo(log);
+    try {
+      return await start(config, log, reread, undo, damage);
+    } catch (error) {
+      await undo.run();
+      // The first to read a damaged part of the index may be anybody here: then all of it begins again, with a new one.
+      if (damage || !isAppError(error, 'INDEX_CORRUPT')) throw error;
+      damage = error;
+    }
   }
 }
 
-async function start(config: Config, log: Logger, reread: () => Config, undo: Undo): Promise<Daemon> {
+/** `damage`: what an earlier try found of the index. */
+async function start(
+  config: Config,
+  log: Logger,
+  reread: () => Config,
+  undo: Undo,
+  damage: AppError | undefined,
+): Promise<Daemon> {
   const clock = systemClock;
   let inForce = config;
   const { dataDir } = config;
@@ -114,7 +127,7 @@ async function start(config: Config, log: Logger, reread: () => Config, undo: Un
     log,
   });
   undo.push('blobs', () => store.close());
-  const catalog = await openCatalog({ dataDir, survey: () => survey(blobsDir), clock, log });
+  const catalog = await openCatalog({ dataDir, survey: () => survey(blobsDir), clock, log, damage });
   undo.push('index', () => catalog.close());
   const ledger = new StatisticsLedger({ catalog, clock, log });
   undo.push('statistics', () => ledger.close());
