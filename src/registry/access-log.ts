@@ -18,6 +18,8 @@ export interface Entry {
   readonly span: RequestSpan;
   /** The value of `?ns=`. */
   readonly namespace: string | undefined;
+  /** The connection ends with its answer. */
+  closes: boolean;
   repository: Repository | undefined;
   reference: string | undefined;
   error: AppError | undefined;

@@ -58,7 +58,7 @@ const LIMITS = {
 interface Connection {
   /** Requests under way. */
   answering: number;
-  /** It ends with the answer that is under way. */
+  /** It ends with the answer to a request that came: what follows that is not looked at. */
   closing: boolean;
   /** Aborted when the client leaves. One for all requests, of which most are over before it could be asked. */
   readonly leaving: AbortSignal;
@@ -205,6 +205,7 @@ export class RegistryServer {
       began: this.#clock.monotonic(),
       span: new RequestSpan('request', request.headers),
       namespace: query.get('ns') ?? undefined,
+      closes: false,
       repository: undefined,
       reference: undefined,
       error: undefined,
@@ -221,17 +222,17 @@ export class RegistryServer {
     });
     // What follows a body that nobody reads, or a change of protocol that never was, is not looked at.
     const ambiguous = request.httpVersion === '1.1' && hostsIn(request) !== 1;
-    connection.closing = ambiguous || hasBody(request) || request.headers.upgrade !== undefined;
+    entry.closes = connection.closing = ambiguous || hasBody(request) || request.headers.upgrade !== undefined;
     try {
       if (ambiguous) throw new AppError('REQUEST_INVALID', 'a request has one Host header');
       reply = await entry.span.run(() => this.#reply(request, query, entry, connection.leaving));
-      await this.#write(response, reply, entry, connection);
+      await this.#write(response, reply, entry);
     } catch (error) {
       entry.error = toAppError(error);
       const { code } = entry.error;
       this.errors.set(code, (this.errors.get(code) ?? 0) + 1);
       if (code === 'INTERNAL') this.#log.error({ id: entry.id, err: error }, 'request failed');
-      this.#writeError(response, entry.error, entry, connection);
+      this.#writeError(response, entry.error, entry);
     }
   }
 
@@ -255,7 +256,7 @@ export class RegistryServer {
       range: headers.range,
       ifRange: onlyOne(headers['if-range']),
       ifNoneMatch: headers['if-none-match'],
-      handOverAt: takesOver(headers) ? this.#accelRedirect : undefined,
+      handOverAt: this.#accelRedirect !== undefined && takesOver(headers) ? this.#accelRedirect : undefined,
       signal,
     };
     switch (wanted.kind) {
@@ -275,7 +276,7 @@ export class RegistryServer {
     }
   }
 
-  async #write(response: ServerResponse, reply: Reply, entry: Entry, connection: Connection): Promise<void> {
+  async #write(response: ServerResponse, reply: Reply, entry: Entry): Promise<void> {
     const { status, headers, body, answered, handedOver = 0 } = reply;
     const streamed = body !== undefined && !Buffer.isBuffer(body);
     const whole = response.req.method === 'HEAD' || streamed ? undefined : body;
@@ -286,7 +287,7 @@ export class RegistryServer {
       response.strictContentLength = true;
       const begin = () => {
         const how = answered ? cacheStatus(answered) : 'cistern; fwd=bypass';
-        response.writeHead(status, { ...common(how, entry, connection), ...headers });
+        response.writeHead(status, { ...common(how, entry), ...headers });
       };
       if (streamed) {
         await this.#sender.send(response, body.stream, begin, sent);
@@ -304,7 +305,7 @@ export class RegistryServer {
   }
 
   /** Never into a body that has begun: then the connection is cut, so that nobody takes it for complete. */
-  #writeError(response: ServerResponse, error: AppError, entry: Entry, connection: Connection): void {
+  #writeError(response: ServerResponse, error: AppError, entry: Entry): void {
     if (response.headersSent || response.destroyed) {
       response.destroy();
       return;
@@ -314,7 +315,7 @@ export class RegistryServer {
       JSON.stringify({ errors: [{ code: registry, message: error.message, detail: { reason: error.code } }] }),
     );
     response.writeHead(http, {
-      ...common(errorCacheStatus(error), entry, connection),
+      ...common(errorCacheStatus(error), entry),
       ...(error instanceof UnsatisfiableRange && { 'Content-Range': `bytes */${error.size}` }),
       ...(http === 401 && { 'WWW-Authenticate': 'Basic realm="cistern", charset="UTF-8"' }),
       ...(http === 405 && { Allow: 'GET, HEAD' }),
@@ -374,10 +375,10 @@ export class RegistryServer {
 }
 
 /** Headers of every answer. */
-function common(status: string, { id, namespace }: Entry, { closing }: Connection): Record<string, string> {
+function common(status: string, { id, namespace, closes }: Entry): Record<string, string> {
   return {
     'X-Request-Id': id,
-    ...(closing && { Connection: 'close' }),
+    ...(closes && { Connection: 'close' }),
     'Docker-Distribution-Api-Version': 'registry/2.0',
     'Cache-Status': status,
     // Only what a header may hold; the value comes from the client.

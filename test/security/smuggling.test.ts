@@ -115,6 +115,31 @@ describe('smuggling', () => {
     const text = Buffer.concat(chunks).toString('latin1');
     assert.equal(text.match(/HTTP\/1\.1 /g)?.length, 1, 'one answer, and nothing inside its body');
   });
+
+  it('only the answer to the request that ends the connection says that it ends', async (t) => {
+    const { registry, daemon, layer } = await startScene(t);
+    const gate = registry.hold({ kind: 'blob', method: 'GET', at: 'headers' });
+    const [host = '', port = ''] = daemon.authority.split(':');
+    const socket = connect(Number(port), host);
+    const chunks: Buffer[] = [];
+    socket.on('data', (chunk: Buffer) => chunks.push(chunk)).on('error', () => undefined);
+    socket.write(`GET /v2/${REPOSITORY}/blobs/${layer.digest} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    await gate.reached;
+    socket.write(`${PING}Content-Length: 5\r\n\r\nhello${HIDDEN}`);
+    // The daemon has read it once it answers what came later, on a connection of its own.
+    await say(daemon.authority, `${PING}Connection: close\r\n\r\n`);
+    gate.open();
+    await once(socket, 'close');
+    const text = Buffer.concat(chunks).toString('latin1');
+    const heads = [...text.matchAll(/HTTP\/1\.1 (\d+)[^]*?\r\n\r\n/g)];
+    assert.deepEqual(
+      heads.map(([head, status]) => [status, /\r\nconnection: close\r\n/i.test(head)]),
+      [
+        ['200', false],
+        ['200', true],
+      ],
+    );
+  });
 });
 
 describe('another protocol', () => {
