@@ -54,8 +54,9 @@ export class Recollection {
   }
 
   answered(answer: LastAnswer): void {
-    const { repository, reference, digest = reference } = answer;
-    for (const each of new Set([reference, digest])) this.#answers.set(nameOf(repository, each), answer);
+    const { repository, reference, digest } = answer;
+    this.#answers.set(nameOf(repository, reference), answer);
+    if (digest !== undefined && digest !== reference) this.#answers.set(nameOf(repository, digest), answer);
   }
 
   /** To be called for every image that is removed. */
