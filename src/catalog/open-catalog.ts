@@ -21,7 +21,7 @@ export interface OpenCatalogOptions {
   readonly survey: Survey;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Of the index, when that is known already: it is set aside. */
+  /** Of the index, when a start has come across it: it is set aside. */
   readonly damage?: AppError | undefined;
   readonly openLevel?: OpenLevel;
   readonly spaceProbe?: () => Promise<void>;
@@ -30,8 +30,8 @@ export interface OpenCatalogOptions {
 const SET_ASIDE = 'index set aside; a new one is made';
 
 /**
- * The directory must be locked (directory-lock.ts). Throws AppError DIRECTORY_IN_USE, INDEX_FAILED or STORE_FULL; a damaged
- * index is no failure.
+ * The directory must be locked (directory-lock.ts). Throws AppError DIRECTORY_IN_USE, INDEX_FAILED or STORE_FULL. A damaged
+ * index is no failure, but who comes across the damage later gets INDEX_CORRUPT, and opens it again with that as `damage`.
  */
 export async function openCatalog(options: OpenCatalogOptions): Promise<Catalog> {
   const { dataDir, survey, clock, log } = options;
@@ -56,18 +56,8 @@ export async function openCatalog(options: OpenCatalogOptions): Promise<Catalog>
       if (!isAppError(error, 'INDEX_CORRUPT')) throw error;
       await replaceIndex(error);
     }
-    const open = async () => {
-      const rebuilding = (await pendingRebuild(store)) !== undefined;
-      return Catalog.open({ store, clock, log, files, epoch, rebuilding, replaceIndex, survey });
-    };
-    try {
-      return await open();
-    } catch (error) {
-      // The first read of a damaged table may be one of these.
-      if (!isAppError(error, 'INDEX_CORRUPT')) throw error;
-      await replaceIndex(error);
-      return await open();
-    }
+    const rebuilding = (await pendingRebuild(store)) !== undefined;
+    return await Catalog.open({ store, clock, log, files, epoch, rebuilding, replaceIndex, survey });
   } catch (error) {
     await store.close().catch(() => undefined);
     throw error;
