@@ -2,7 +2,8 @@
  * Runs the fault lab: the real program on real file systems, put through faults from a seed.
  *
  *   npm run test:faults                     the short run, of a few minutes
- *   npm run test:faults -- --cycles 1000    so many kills, and a fifth as many power cuts on each file system
+ *   npm run test:faults -- --cycles 1000    so many kills, and a fifth as many power cuts on each file system; when something
+ *                                           is lost, the data directory is kept in the temporary directory
  *   npm run test:faults -- --hours 1        everything at once for so long, 0.1 or 24 as well, with a line a minute;
  *     --report FILE                         which FILE gets too, instead of one in the temporary directory
  *   npm run test:faults -- --injections all every failing system call; or so many, chosen by the seed
@@ -11,6 +12,7 @@
  * As root it skips nothing that the installed tools allow; with CI set, a skipped test fails the run.
  */
 import { spawn } from 'node:child_process';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
@@ -34,6 +36,7 @@ const env = {
   ...(values.cycles && {
     CISTERN_FAULT_CYCLES: values.cycles,
     CISTERN_FAULT_CUTS: String(Math.ceil(Number(values.cycles) / 5)),
+    CISTERN_FAULT_KEEP: join(tmpdir(), `cistern-faults-${seed}`),
     CISTERN_TEST_TIMEOUT: 'Infinity',
   }),
   ...(values.hours && {

@@ -4,6 +4,7 @@
  */
 import type { Answer } from '../../support/http.js';
 import { sha256 } from '../../support/http.js';
+import { Evidence } from './evidence.js';
 import type { Library, Shelved } from './library.js';
 
 /** A digest that one repository may serve. */
@@ -31,6 +32,7 @@ export class Oracle {
   /** What this daemon was asked to drop, and when it said that it had: before that nobody knows what was stored when. */
   readonly #drops = new Set<{ readonly names: ReadonlySet<string>; until: number }>();
   readonly #pinned = new Set<Shelved>();
+  readonly #evidence = new Evidence();
   /** When the power went, in milliseconds since the epoch. */
   #darkSince = Infinity;
   /** Whether blobs that no manifest names may be collected any time, as with a short grace period. */
@@ -51,6 +53,7 @@ export class Oracle {
 
   /** A line of the daemon's log. */
   hear(line: string): void {
+    this.#evidence.heard(line);
     if (!line.includes('"msg":"stored"')) return;
     const { repository, digest, time } = JSON.parse(line) as Kept & { readonly time: string };
     if (Date.parse(time) >= this.#darkSince) return;
@@ -63,6 +66,7 @@ export class Oracle {
   /** A command that was given at `since` said that the image is stored whole. */
   told(image: Shelved, since: number): void {
     if (this.#isDark) return;
+    this.#evidence.note(`said to be whole in ${image.repository}, asked at ${since}`, image.digests);
     for (const digest of image.digests) this.#acknowledge({ repository: image.repository, digest }, since);
   }
 
@@ -99,10 +103,17 @@ export class Oracle {
     for (const name of names) this.#acknowledged.delete(name);
     const drop = { names, until: Infinity };
     const since = Date.now();
+    const tell = (what: string) =>
+      this.#evidence.note(`${image.repository}:${image.tag} ${what}, from ${[...names].join(', ')}`, image.digests);
     this.#drops.add(drop);
+    tell('is asked to go');
     return {
-      done: () => void (drop.until = Date.now()),
+      done: () => {
+        drop.until = Date.now();
+        tell('went');
+      },
       refused: () => {
+        tell('does not go');
         if (this.#drops.delete(drop)) for (const kept of taken) this.#acknowledge(kept, since);
       },
     };
@@ -119,11 +130,13 @@ export class Oracle {
    * program lives on for a moment, and Linux tells a sync that is under way while a file system is shut down that it went well.
    */
   powerGoes(): void {
+    this.#evidence.note('the power goes');
     this.#darkSince = Date.now();
   }
 
   /** What is acknowledged from now on is so after all that was asked for before. */
   restarted(): void {
+    this.#evidence.note('a start');
     this.#drops.clear();
     this.#darkSince = Infinity;
   }
@@ -157,7 +170,8 @@ export class Oracle {
     this.judge(digest, answer);
     if (answer.status !== 200 || !answer.complete) {
       throw new Verdict(
-        `LOST: ${repository} ${digest} was stored, and is answered ${answer.status} ${answer.body.subarray(0, 300).toString()}`,
+        `LOST: ${repository} ${digest} was stored, and is answered ${answer.status} ` +
+          `${answer.body.subarray(0, 300).toString()}\n${this.#evidence.about(digest)}`,
       );
     }
     this.survivals++;

@@ -2,7 +2,7 @@
  * The real program as a process of its own between a fake registry and clients that check every byte. It is started,
  * killed and looked at here; what it is put through is the tests' part.
  */
-import { readdir, readlink } from 'node:fs/promises';
+import { cp, readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { contents, ControlClient } from '../../../src/cli/client.js';
 import { pages } from '../../../src/cli/pages.js';
@@ -19,6 +19,8 @@ import { Oracle, type Kept } from './oracle.js';
 import { Random } from './random.js';
 
 export const UPSTREAM = 'up.test';
+/** Where the data directory goes when something is lost; nowhere without it. */
+const KEEP = process.env.CISTERN_FAULT_KEEP;
 /** Questions asked of the daemon at once when everything is looked at. */
 const AT_ONCE = 8;
 
@@ -143,8 +145,21 @@ export class World {
         this.oracle.judgeKept(each, await get(this.urlOf(each.repository, each.digest)));
       }
     };
-    await Promise.all(Array.from({ length: AT_ONCE }, look));
+    try {
+      await Promise.all(Array.from({ length: AT_ONCE }, look));
+    } catch (error) {
+      await this.#keepEvidence();
+      throw error;
+    }
     await this.registry.up();
+  }
+
+  /** The data directory as it is, before everything is torn down. */
+  async #keepEvidence(): Promise<void> {
+    if (KEEP === undefined) return;
+    await this.kill();
+    await cp(this.data, KEEP, { recursive: true });
+    process.stderr.write(`The data directory of the failed test is kept: ${KEEP}\n`);
   }
 
   /** Calls to the control plane, over one connection. */
