@@ -28,14 +28,22 @@ export interface Nginx {
 }
 
 const started = new Set<Program>();
-// A killed master leaves its workers behind, so they go with it.
+// A killed master leaves its workers behind, so they go with it; after it, for it would put new ones in their place.
 process.prependListener('exit', killWorkers);
 
 export function killWorkers(): void {
   for (const { child, over } of started) {
-    if (!over) for (const pid of treeOf(child.pid ?? 0).toReversed()) process.kill(pid, 'SIGKILL');
+    if (!over) treeOf(child.pid ?? 0).forEach(kill);
   }
   started.clear();
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended of itself.
+  }
 }
 
 export async function startNginx(dir: string, { upstream, tls }: NginxOptions = {}): Promise<Nginx> {
