@@ -43,6 +43,18 @@ function describeError(value: unknown, depth = 0): unknown {
   };
 }
 
+/** Most lines are of the millisecond of the one before. */
+function isoTime(): () => string {
+  let at = NaN;
+  let field = '';
+  return () => {
+    const now = Date.now();
+    if (now !== at) field = `,"time":"${new Date(now).toISOString()}"`;
+    at = now;
+    return field;
+  };
+}
+
 export interface Log {
   readonly logger: Logger;
   /** Writes out what is still buffered. To be called before the process exits. */
@@ -53,7 +65,7 @@ export function createLog(options: LogOptions, destination?: { write(line: strin
   const settings: pino.LoggerOptions = {
     level: options.level,
     base: null,
-    timestamp: pino.stdTimeFunctions.isoTime,
+    timestamp: isoTime(),
     formatters: { level: (label) => ({ level: label }) },
     serializers: { err: (value: unknown) => describeError(value) },
   };

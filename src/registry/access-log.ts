@@ -64,18 +64,17 @@ export class AccessLog {
       outcome,
       reason,
       bytes: entry.sent.bytes,
-      ...(reply?.handedOver !== undefined && { handedOver: true }),
+      handedOver: reply?.handedOver === undefined ? undefined : true,
       durationMs: Math.round(clock.monotonic() - entry.began),
-      ...(!response.writableFinished && { cut: true }),
+      cut: response.writableFinished ? undefined : true,
     };
     const failed = error !== undefined && ERRORS[error.code].http >= 500;
     entry.span.end(`${method} ${entry.pull ?? ''}`.trim(), fields, failed);
     if (failed) log.warn({ ...fields, err: error }, 'request');
     else log.info(fields, 'request');
-    if (repository && reference !== undefined && entry.pull && outcome)
-      recollection?.answered({
-        ...{ repository, reference, digest: reply?.digest, at: clock.now() },
-        ...{ method, outcome, reason },
-      });
+    if (repository && reference !== undefined && entry.pull && outcome) {
+      const { digest } = fields;
+      recollection?.answered({ repository, reference, digest, at: clock.now(), method, outcome, reason });
+    }
   }
 }

@@ -5,7 +5,13 @@
  */
 import { randomBytes } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Server as TlsServer } from 'node:https';
@@ -286,8 +292,8 @@ export class RegistryServer {
       // A body that is not as long as announced is an error here, not a surprise there.
       response.strictContentLength = true;
       const begin = () => {
-        const how = answered ? cacheStatus(answered) : 'cistern; fwd=bypass';
-        response.writeHead(status, { ...common(how, entry), ...headers });
+        const head = common(answered ? cacheStatus(answered) : 'cistern; fwd=bypass', entry);
+        response.writeHead(status, Object.assign(head, headers));
       };
       if (streamed) {
         await this.#sender.send(response, body.stream, begin, sent);
@@ -374,14 +380,15 @@ export class RegistryServer {
   }
 }
 
-/** Headers of every answer. */
-function common(status: string, { id, namespace, closes }: Entry): Record<string, string> {
-  return {
+/** Headers of every answer; the caller may add to them. */
+function common(status: string, { id, namespace, closes }: Entry): OutgoingHttpHeaders {
+  const head: OutgoingHttpHeaders = {
     'X-Request-Id': id,
-    ...(closes && { Connection: 'close' }),
     'Docker-Distribution-Api-Version': 'registry/2.0',
     'Cache-Status': status,
-    // Only what a header may hold; the value comes from the client.
-    ...(namespace !== undefined && /^[\w.:-]{1,255}$/.test(namespace) && { 'OCI-Namespace': namespace }),
   };
+  if (closes) head.Connection = 'close';
+  // Only what a header may hold; the value comes from the client.
+  if (namespace !== undefined && /^[\w.:-]{1,255}$/.test(namespace)) head['OCI-Namespace'] = namespace;
+  return head;
 }
