@@ -1,8 +1,10 @@
 /** What a blob request is answered with, wherever the bytes come from. */
-import { Readable } from 'node:stream';
 import type { ByteRange } from '../content/blob-store.js';
 import { TAIL } from '../content/spool.js';
 import type { Answered } from './outcome.js';
+
+/** In memory, or to be read once: then each chunk is the consumer's until it asks for the next. */
+export type Body = Buffer | AsyncIterable<Buffer>;
 
 export interface BlobAnswer {
   /** Of the whole blob; undefined when upstream does not say, and then there is no range either. */
@@ -12,9 +14,8 @@ export interface BlobAnswer {
   readonly range: ByteRange | undefined;
   /** Of what is stored and larger than what we hash when we read it: where others read it (see BlobSource). */
   readonly path?: string | undefined;
-  /** Read once. Each chunk is the consumer's until it asks for the next. */
-  readonly body: AsyncIterable<Buffer>;
-  /** Lets go of the blob, read to its end or not. Idempotent, and always to be called. */
+  readonly body: Body;
+  /** Lets go of the blob, read to its end or not. Idempotent, and always to be called but for a body that is in memory. */
   readonly close: () => Promise<void>;
 }
 
@@ -44,16 +45,15 @@ export const closing = (close: () => void) => () => {
 export function inMemory(bytes: Buffer, answered: Answered, pick: PickRange): BlobAnswer {
   const range = pick(bytes.length);
   const part = range ? bytes.subarray(range.start, range.end) : bytes;
-  return { size: bytes.length, answered, range, body: once(part), close: closing(() => undefined) };
+  return { size: bytes.length, answered, range, body: part, close: closing(() => undefined) };
 }
 
-export async function collect(bytes: AsyncIterable<Buffer>): Promise<Buffer> {
+export async function collect(bytes: Body): Promise<Buffer> {
+  if (Buffer.isBuffer(bytes)) return bytes;
   const chunks: Buffer[] = [];
   for await (const chunk of bytes) chunks.push(chunk);
   return Buffer.concat(chunks);
 }
-
-const once = (bytes: Buffer): AsyncIterable<Buffer> => Readable.from(bytes.length > 0 ? [bytes] : []);
 
 /** The first `count` bytes. */
 export async function* take(bytes: AsyncIterable<Buffer>, count: number): AsyncGenerator<Buffer, void, undefined> {

@@ -32,9 +32,9 @@ export async function blob(
     const { start, end } = range ?? { start: 0, end: size };
     return handOver(asked.handOverAt + path, end - start, { headers: named, answered, digest });
   }
-  const streamed = { stream: body, close };
+  const sent = Buffer.isBuffer(body) ? body : { stream: body, close };
   if (!range || size === undefined)
-    return { status: 200, headers: { ...common, ...length(size) }, body: streamed, answered, digest };
+    return { status: 200, headers: { ...common, ...length(size) }, body: sent, answered, digest };
   return {
     status: 206,
     headers: {
@@ -42,7 +42,7 @@ export async function blob(
       ...length(range.end - range.start),
       'Content-Range': `bytes ${range.start}-${range.end - 1}/${size}`,
     },
-    body: streamed,
+    body: sent,
     answered,
     digest,
   };

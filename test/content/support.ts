@@ -34,7 +34,8 @@ export const DIGEST = sha256(BLOB);
 export const never = (): AbortSignal => new AbortController().signal;
 
 /** All that a reader is given. Chunks are copied, as they are only lent. */
-export async function collect(bytes: AsyncIterable<Buffer>): Promise<Buffer> {
+export async function collect(bytes: Buffer | AsyncIterable<Buffer>): Promise<Buffer> {
+  if (Buffer.isBuffer(bytes)) return bytes;
   const chunks: Buffer[] = [];
   for await (const chunk of bytes) chunks.push(Buffer.from(chunk));
   return Buffer.concat(chunks);

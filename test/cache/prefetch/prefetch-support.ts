@@ -17,6 +17,7 @@ import type { Logger } from '../../../src/lib/log.js';
 import { parseDigest, type Digest } from '../../../src/oci/digest.js';
 import { parseImagePattern } from '../../../src/oci/image-pattern.js';
 import { RegistryUpstream } from '../../../src/upstream/registry-upstream.js';
+import { collect } from '../../content/support.js';
 import { FakeRegistry, type FakeRegistryOptions } from '../../support/fake-registry.js';
 import { type Scope, temporaryDirectory } from '../../support/tmp.js';
 
@@ -182,9 +183,7 @@ export class Plane {
     await this.parts.cache.manifest(where, reference as Digest, 'body', signal);
     for (const blob of blobs) {
       const answer = await this.parts.cache.blob(where, parseDigest(blob), () => undefined, signal);
-      let bytes = 0;
-      for await (const chunk of answer.body) bytes += chunk.length;
-      assert.equal(bytes, answer.size);
+      assert.equal((await collect(answer.body)).length, answer.size);
       await answer.close();
     }
   }

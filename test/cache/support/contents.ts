@@ -23,6 +23,7 @@ import type { Digest } from '../../../src/oci/digest.js';
 import { parseImageReference, type TagOrDigest } from '../../../src/oci/reference.js';
 import { parseManifest } from '../../../src/oci/manifest.js';
 import { RegistryUpstream } from '../../../src/upstream/registry-upstream.js';
+import { collect } from '../../content/support.js';
 import { FakeRegistry } from '../../support/fake-registry.js';
 import { temporaryDirectory } from '../../support/tmp.js';
 
@@ -166,14 +167,14 @@ export class OperatedCache {
 
   async blob(name: string, digest: Digest): Promise<Buffer> {
     const answer = await this.pull.blob({ upstream: UPSTREAM, name }, digest, () => undefined, signal);
-    const chunks: Buffer[] = [];
+    let bytes: Buffer;
     try {
-      for await (const chunk of answer.body) chunks.push(Buffer.from(chunk));
+      bytes = await collect(answer.body);
     } finally {
       await answer.close();
     }
     await this.recorded(digest);
-    return Buffer.concat(chunks);
+    return bytes;
   }
 
   /** A blob is recorded a moment after its last byte is served. */
