@@ -9,8 +9,8 @@ import type { ReadBudget } from './read-budget.js';
 const KIB = 1024;
 const LEAST = 16 * KIB;
 const FIRST = 64 * KIB;
-/** Larger ones make no reader faster, and are garbage for long once let go of. */
-const MOST = 256 * KIB;
+/** A quarter of it takes twice the processor time for the same bytes: docs/performance.md. */
+const MOST = 1024 * KIB;
 
 export class ChunkBuffer {
   readonly #budget: ReadBudget;

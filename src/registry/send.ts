@@ -14,10 +14,11 @@ const LEAST_RATE = KiB;
 const PATIENCE_MS = 30_000;
 const CHECK_MS = 5_000;
 
-/** A write this slow shows a slow reader; from then on it gets little pieces, whose progress can be told. */
+/** A chunk is handed over whole, and its progress told piece by piece. */
+const PIECE = 256 * KiB;
+/** A piece this slow shows a slow reader; from then on it gets little ones, one after the other. */
 const SLOW_MS = 5_000;
 const SLOW_PIECE = 30 * KiB;
-const PIECE = 256 * KiB;
 
 /** Body bytes that have left, as far as the operating system has taken them. */
 export interface Sent {
@@ -26,7 +27,8 @@ export interface Sent {
 
 interface PendingWrite {
   readonly response: ServerResponse;
-  readonly deadline: number;
+  /** Of the piece that is leaving. */
+  deadline: number;
 }
 
 export class Sender {
@@ -51,17 +53,15 @@ export class Sender {
     begin: () => void,
     sent: Sent,
   ): Promise<void> {
-    let piece = PIECE;
+    let slow = false;
     let begun = false;
     for await (const chunk of body) {
       if (!begun) begin();
       begun = true;
       for (let at = 0; at < chunk.length;) {
-        const part = chunk.subarray(at, at + piece);
-        const took = await this.#write(response, part);
+        const part = slow ? chunk.subarray(at, at + SLOW_PIECE) : chunk.subarray(at);
+        if ((await this.#write(response, part, sent)) > SLOW_MS) slow = true;
         at += part.length;
-        sent.bytes += part.length;
-        if (took > SLOW_MS) piece = SLOW_PIECE;
       }
     }
     if (!begun) begin();
@@ -96,23 +96,39 @@ export class Sender {
     return this.#turn;
   }
 
-  /** Resolves with the milliseconds it took, once the memory of `bytes` is free again. */
-  #write(response: ServerResponse, bytes: Buffer): Promise<number> {
+  /** Resolves with the milliseconds that its slowest piece took, once the memory of `bytes` is free again. */
+  #write(response: ServerResponse, bytes: Buffer, sent: Sent): Promise<number> {
     if (response.destroyed) return Promise.reject(gone());
-    const began = this.#clock.monotonic();
-    const pending = { response, deadline: began + timeFor(bytes.length) };
+    let since = this.#clock.monotonic();
+    let slowest = 0;
+    const allowed = timeFor(Math.min(bytes.length, PIECE));
+    const pending = { response, deadline: since + allowed };
     return new Promise((resolve, reject) => {
       this.#pending.add(pending);
-      // A write that is queued when the socket is destroyed may never be called back.
-      const onClose = () => settle(gone());
-      const settle = (error: Error | null | undefined) => {
+      const settle = (error?: AppError) => {
         this.#pending.delete(pending);
         response.off('close', onClose);
-        if (error) reject(error instanceof AppError ? error : gone(error));
-        else resolve(this.#clock.monotonic() - began);
+        if (error) reject(error);
+        else resolve(slowest);
       };
+      // A write that is queued when the socket is destroyed may never be called back.
+      const onClose = () => settle(gone());
       response.once('close', onClose);
-      response.write(bytes, settle);
+      for (let at = 0; at < bytes.length; at += PIECE) {
+        const piece = bytes.subarray(at, at + PIECE);
+        response.write(piece, (error) => {
+          if (error) {
+            settle(gone(error));
+            return;
+          }
+          const now = this.#clock.monotonic();
+          slowest = Math.max(slowest, now - since);
+          since = now;
+          pending.deadline = now + allowed;
+          sent.bytes += piece.length;
+          if (at + PIECE >= bytes.length) settle();
+        });
+      }
     });
   }
 

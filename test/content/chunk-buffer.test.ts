@@ -33,8 +33,8 @@ describe('the memory of readers', () => {
 
   it('begins small and soon gives a reader that gets on the largest chunks', () => {
     const buffer = new ChunkBuffer(new ReadBudget());
-    const lengths = Array.from({ length: 5 }, () => buffer.next(WHOLE).length / KIB);
-    assert.deepEqual(lengths, [64, 128, 256, 256, 256]);
+    const lengths = Array.from({ length: 6 }, () => buffer.next(WHOLE).length / KIB);
+    assert.deepEqual(lengths, [64, 128, 256, 512, 1024, 1024]);
   });
 
   it('takes back from those that read what those that come need, and returns it when they leave', () => {

@@ -6,8 +6,6 @@
 /** Of what is told of one digest, and of what concerns all: the last ones matter. */
 const MOST = 60;
 const DIGEST = /sha256:[0-9a-f]{64}/g;
-/** Of the log: what went wrong, what became of the index, and which images were removed. */
-const ALL = /"level":"(?:warn|error)"|"msg":"(?:index|removed)/;
 
 export class Evidence {
   readonly #ofDigest = new Map<string, string[]>();
@@ -16,7 +14,6 @@ export class Evidence {
   /** A line of the daemon's log. */
   heard(line: string): void {
     for (const digest of new Set(line.match(DIGEST))) this.#add(digest, line);
-    if (ALL.test(line)) push(this.#ofAll, line);
   }
 
   /** Concerns some digests, or all of them. */
