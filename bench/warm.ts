@@ -1,13 +1,14 @@
 /**
  * A blob that is stored, for one client and for many, and what a GiB of it costs each server in processor time. nginx gives
- * the very file that Cistern stored. Digests are checked once a side, untimed; the timed transfers are counted only.
+ * the very file that Cistern stored. Squid is left out: it gave 30 MiB/s and took longer than all others together. Digests
+ * are checked once a side, untimed; the timed transfers are counted only.
  */
 import { link } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checked, pullTogether, warmed } from './support/client.js';
 import { interleaved, ratio, type Side, type Spreads } from './support/measure.js';
 import { startNginx } from './support/nginx.js';
-import { DISTRIBUTION, NGINX_CACHE, REGISTRY, SQUID, startPeers } from './support/peers.js';
+import { DISTRIBUTION, NGINX_CACHE, REGISTRY, startPeers } from './support/peers.js';
 import { processorSeconds } from './support/process-use.js';
 import type { Bench, Recorder } from './support/recorder.js';
 import { rounds, scaled } from './support/scale.js';
@@ -16,8 +17,6 @@ import { BenchUpstream, inBenchDir, MIB, startCistern, storedFile } from './supp
 interface Case {
   readonly clients: number;
   readonly rounds: number;
-  /** It is ten times as slow as the others: its turns with many clients would take longer than all the rest. */
-  readonly squid?: boolean;
 }
 
 const GIB = 1024 * MIB;
@@ -25,7 +24,7 @@ const NGINX = 'nginx sendfile';
 
 export const warmBlob: Bench = async (record) => {
   const cases = [
-    { clients: 1, rounds: rounds(5), squid: true },
+    { clients: 1, rounds: rounds(5) },
     { clients: 4, rounds: rounds(3) },
   ];
   await measure(record, scaled(GIB, 8 * MIB), '1 GiB', cases);
@@ -42,13 +41,13 @@ const measure = (record: Recorder, size: number, said: string, cases: readonly C
     const nginx = await startNginx(join(dir, 'nginx'));
     await link(storedFile(dir, digest), join(nginx.root, 'blob'));
     await checked(`${nginx.url}/blob`, digest);
-    const peers = await startPeers(record, [REGISTRY, DISTRIBUTION, NGINX_CACHE, SQUID], {
+    const peers = await startPeers(record, [REGISTRY, DISTRIBUTION, NGINX_CACHE], {
       dir,
       upstream: upstream.url,
     });
     for (const { url } of peers.values()) await checked(url + path);
 
-    for (const { clients, rounds: count, squid = false } of cases) {
+    for (const { clients, rounds: count } of cases) {
       const side = (name: string, url: string, pid: number): Side<'rate' | 'cost'> => ({
         name,
         run: async () => {
@@ -61,9 +60,7 @@ const measure = (record: Recorder, size: number, said: string, cases: readonly C
       const sides = [
         side('cistern', cistern.url + path, cistern.pid!),
         side(NGINX, `${nginx.url}/blob`, nginx.pid),
-        ...[...peers]
-          .filter(([name]) => squid || name !== SQUID)
-          .map(([name, { url, pid }]) => side(name, url + path, pid)),
+        ...[...peers].map(([name, { url, pid }]) => side(name, url + path, pid)),
       ];
       const { rate, cost } = await interleaved(count, ['rate', 'cost'], sides);
       const title = `Warm blob of ${said}, ${clients} client${clients === 1 ? '' : 's'}`;
