@@ -15,7 +15,9 @@ export const coldRanged: Bench = (record) =>
     const count = rounds(3);
     const sides = await Promise.all(
       [1, 8].map(async (connectionsPerBlob) => {
-        const cistern = await startCistern(`${dir}/${connectionsPerBlob}`, upstream.url, { connectionsPerBlob });
+        const cistern = await startCistern(`${dir}/${connectionsPerBlob}`, upstream.url, {
+          upstream: { connectionsPerBlob },
+        });
         const blobs = await Promise.all(Array.from({ length: count + 1 }, () => upstream.blob(SIZE)));
         const path = (round: number) => `/v2/bench/image/blobs/${blobs[round]!}`;
         await checked(cistern.url + path(count));

@@ -78,13 +78,24 @@ export class BenchUpstream {
 export const startBarestProxy = async (upstream: string, dir: string): Promise<string> =>
   (await startScript('../barest-proxy.ts', [upstream, dir])).url;
 
+interface Settings {
+  /** Other keys of the listener. */
+  readonly registry?: object;
+  /** Other keys of the upstream. */
+  readonly upstream?: object;
+}
+
 /** Cistern as shipped, with its access log, which goes to a file as those of the others do. */
-export async function startCistern(dir: string, upstreamUrl: string, settings: object = {}): Promise<Cistern> {
-  const upstreams = [{ name: UPSTREAM, url: upstreamUrl, default: true, allowNetworks: ['127.0.0.0/8'] }];
+export async function startCistern(
+  dir: string,
+  upstreamUrl: string,
+  { upstream, ...settings }: Settings = {},
+): Promise<Cistern> {
+  const upstreams = [{ name: UPSTREAM, url: upstreamUrl, default: true, allowNetworks: ['127.0.0.0/8'], ...upstream }];
   const own = join(dir, 'cistern');
   await mkdir(own, { recursive: true });
   const logFile = join(own, `log-${performance.now()}`);
-  return await Cistern.start({ dir: own, upstreams, logFile, settings: { ...settings } });
+  return await Cistern.start({ dir: own, upstreams, logFile, settings });
 }
 
 /** The file that a stored blob is. */
