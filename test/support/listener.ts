@@ -63,7 +63,7 @@ export class Listener {
     this.#port = (this.#server.address() as AddressInfo).port;
   }
 
-  /** Stops listening and resets every connection. */
+  /** Stops listening and loses every connection. */
   async down(): Promise<void> {
     if (!this.#server.listening) return;
     const closed = once(this.#server, 'close');
@@ -73,7 +73,9 @@ export class Listener {
   }
 
   dropConnections(): void {
-    for (const socket of this.#sockets) reset(socket);
+    // Below TLS nobody sees whether the connection is shutting down, when a reset would leak it.
+    const drop = this.#scheme === 'https' ? (socket: Socket) => socket.destroy() : reset;
+    for (const socket of this.#sockets) drop(socket);
   }
 
   /** Keep-alive connections that are open now. */
