@@ -238,7 +238,7 @@ export class RegistryServer {
       const { code } = entry.error;
       this.errors.set(code, (this.errors.get(code) ?? 0) + 1);
       if (code === 'INTERNAL') this.#log.error({ id: entry.id, err: error }, 'request failed');
-      this.#writeError(response, entry.error, entry);
+      await this.#writeError(response, entry.error, entry);
     }
   }
 
@@ -301,9 +301,9 @@ export class RegistryServer {
         await this.#sender.send(response, [whole], begin, sent);
       } else {
         begin();
-        this.#sender.sendWhole(response, whole, sent);
         // What was asked for: how much of it the client takes, only nginx will know.
         sent.bytes += handedOver;
+        await this.#sender.sendWhole(response, whole, sent);
       }
     } finally {
       if (streamed) await body.close();
@@ -311,7 +311,7 @@ export class RegistryServer {
   }
 
   /** Never into a body that has begun: then the connection is cut, so that nobody takes it for complete. */
-  #writeError(response: ServerResponse, error: AppError, entry: Entry): void {
+  async #writeError(response: ServerResponse, error: AppError, entry: Entry): Promise<void> {
     if (response.headersSent || response.destroyed) {
       response.destroy();
       return;
@@ -329,7 +329,7 @@ export class RegistryServer {
       'Content-Type': 'application/json',
       'Content-Length': body.length,
     });
-    this.#sender.sendWhole(response, response.req.method === 'HEAD' ? undefined : body, entry.sent);
+    await this.#sender.sendWhole(response, response.req.method === 'HEAD' ? undefined : body, entry.sent);
   }
 
   #tell(request: IncomingMessage, response: ServerResponse, entry: Entry, reply: Reply | undefined): void {

@@ -3,7 +3,9 @@ import { createServer, get, type IncomingMessage, type ServerResponse } from 'no
 import type { AddressInfo } from 'node:net';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
 import { describe, it, type TestContext } from 'node:test';
+import { deferred } from '../../src/lib/async.js';
 import { systemClock, type Clock } from '../../src/lib/clock.js';
 import { isAppError } from '../../src/lib/errors.js';
 import { Sender } from '../../src/registry/send.js';
@@ -108,5 +110,30 @@ describe('sending a body', () => {
     response.destroy();
     await assert.rejects(sending!, (error) => isAppError(error, 'CANCELLED'));
     assert.ok(ended);
+  });
+
+  it('lets the short answers of one turn of the event loop leave together', async (t) => {
+    const sender = new Sender(systemClock);
+    t.after(() => sender.close());
+    const waiting: ServerResponse[] = [];
+    const both = deferred<undefined>();
+    const onRequest = (response: ServerResponse) => {
+      if (waiting.push(response) === 2) both.resolve(undefined);
+    };
+    const asked = [exchange(t, onRequest), exchange(t, onRequest)];
+    await both.promise;
+    const sent = { bytes: 0 };
+    const first = sender.sendWhole(waiting[0]!, Buffer.from('a'), sent);
+    await Promise.resolve();
+    assert.equal(waiting[0]!.writableEnded, false, 'what comes in this turn may still join it');
+    const second = sender.sendWhole(waiting[1]!, Buffer.from('b'), sent);
+    await first;
+    assert.deepEqual(
+      waiting.map(({ writableEnded }) => writableEnded),
+      [true, true],
+    );
+    await second;
+    const bodies = await Promise.all((await Promise.all(asked)).map((response) => text(response)));
+    assert.deepEqual(bodies.sort(), ['a', 'b']);
   });
 });
