@@ -1,6 +1,6 @@
 /**
- * What one turn of the write queue wants to change. It reads the index as if its own changes were made already; they are
- * written as one batch when the turn ends, or not at all.
+ * What a turn of the write queue wants to change, on top of what the turns before it in the same batch do. It reads the index as
+ * if all of that were written already.
  */
 import type { Mutation } from '../metadata/metadata-store.js';
 import type { Digest } from '../oci/digest.js';
@@ -12,12 +12,23 @@ export class Transaction implements Records {
   readonly #stored: PagedRecords;
   #ahead: Records;
   /** By key; undefined for a key that is deleted. */
-  readonly #changes = new Map<string, { readonly value: unknown } | undefined>();
+  readonly #changes: Map<string, { readonly value: unknown } | undefined>;
 
-  /** `stored` remembers nothing: a turn reads what is written. */
-  constructor(stored: PagedRecords) {
+  /** `stored` remembers nothing: a turn reads what is written. `before`: what is already changed. */
+  constructor(stored: PagedRecords, before?: ReadonlyMap<string, { readonly value: unknown } | undefined>) {
     this.#stored = stored;
     this.#ahead = stored;
+    this.#changes = new Map(before);
+  }
+
+  /** That of the turn after this one. What it changes is its own: nothing of it shows here. */
+  next(): Transaction {
+    return new Transaction(this.#stored, this.#changes);
+  }
+
+  /** Neither this turn nor one before it changes anything. */
+  get isEmpty(): boolean {
+    return this.#changes.size === 0;
   }
 
   /** For much that is asked about digests which lie close together; they are sorted. Changes nothing but the speed. */

@@ -1,7 +1,8 @@
 /**
  * All writes to the index, one after the other. A turn may read and write, so it is the transaction: nothing changes
- * between its reads and its batch, which is durable when `turn` resolves. After a failed write the store is opened again
- * before anything more is acknowledged; whether that write was made is unknown, so everything remembered is forgotten.
+ * between its reads and its writes, which are durable when `turn` resolves. Turns that come while a batch is being written
+ * make up the next one together, because a sync takes as long for many as for one. After a failed write the store is opened
+ * again before anything more is acknowledged; whether that write was made is unknown, so everything remembered is forgotten.
  */
 import { Mutex } from '../lib/async.js';
 import { AppError } from '../lib/errors.js';
@@ -9,10 +10,22 @@ import type { MetadataStore, Mutation, WriteOptions } from '../metadata/metadata
 import type { StoredRecords } from './stored-records.js';
 import { Transaction } from './transaction.js';
 
+/** Turns in one batch at most: what each of them waits for. */
+const TOGETHER = 64;
+
+interface Turn {
+  /** Does its work, and resolves to what tells its caller the result. */
+  readonly join: (transaction: Transaction) => Promise<() => void>;
+  readonly fail: (error: unknown) => void;
+  readonly durable: NonNullable<WriteOptions['durable']>;
+}
+
 export class WriteQueue {
   readonly #store: MetadataStore;
   readonly #records: StoredRecords;
   readonly #mutex = new Mutex();
+  /** While there are any, a batch of them is due. */
+  readonly #waiting: Turn[] = [];
   /** Called after each reopen, before anything is written: throws when what was opened is not the index that was closed. */
   readonly #check: () => Promise<void>;
   /** Called whenever the store's state may have changed. */
@@ -42,16 +55,13 @@ export class WriteQueue {
   }
 
   /** Throws AppError STORE_FULL, INDEX_FAILED, INDEX_CORRUPT, or what `work` throws; then nothing was written by it. */
-  turn<T>(work: (transaction: Transaction) => Promise<T> | T, options?: WriteOptions): Promise<T> {
-    return this.#mutex.run(async () => {
-      // A full store is left to `recover`: each turn would otherwise write 8 MiB only to see that it still is.
-      if (this.#store.state === 'failed') await this.#reopen();
-      if (this.#unusable) throw this.#unusable;
-      const transaction = new Transaction(this.#records.fresh);
-      const result = await work(transaction);
-      const batch = transaction.batch();
-      if (batch.length > 0) await this.#write(batch, options);
-      return result;
+  turn<T>(work: (transaction: Transaction) => Promise<T> | T, { durable = true }: WriteOptions = {}): Promise<T> {
+    return new Promise((resolve, fail) => {
+      const join = async (transaction: Transaction) => {
+        const result = await work(transaction);
+        return () => resolve(result);
+      };
+      if (this.#waiting.push({ join, fail, durable }) === 1) this.#writeSoon();
     });
   }
 
@@ -87,9 +97,53 @@ export class WriteQueue {
     });
   }
 
-  async #write(batch: readonly Mutation[], options?: WriteOptions): Promise<void> {
+  #writeSoon(): void {
+    void this.#mutex.run(async () => {
+      const turns = this.#next();
+      if (this.#waiting.length > 0) this.#writeSoon();
+      try {
+        await this.#writeTogether(turns);
+      } catch (error) {
+        for (const { fail } of turns) fail(error);
+      }
+    });
+  }
+
+  /** Those that wait longest, as long as they want the same of the disk. */
+  #next(): readonly Turn[] {
+    const [first] = this.#waiting;
+    const others = this.#waiting.findIndex(({ durable }) => durable !== first?.durable);
+    return this.#waiting.splice(0, Math.min(others < 0 ? TOGETHER : others, TOGETHER));
+  }
+
+  /** One after the other, each on what those before it have changed. One that fails leaves no trace in the batch. */
+  async #writeTogether(turns: readonly Turn[]): Promise<void> {
+    // A full store is left to `recover`: each turn would otherwise write 8 MiB only to see that it still is.
+    if (this.#store.state === 'failed') await this.#reopen();
+    if (this.#unusable) throw this.#unusable;
+    let transaction = new Transaction(this.#records.fresh);
+    const written: (() => void)[] = [];
+    for (const { join, fail } of turns) {
+      const own = transaction.next();
+      try {
+        const tell = await join(own);
+        // Who was told of nothing that is not written yet need not wait, nor share the fate of the batch.
+        if (own.isEmpty) tell();
+        else written.push(tell);
+        transaction = own;
+      } catch (error) {
+        fail(error);
+      }
+    }
+    const batch = transaction.batch();
+    const [first] = turns;
+    if (first && batch.length > 0) await this.#write(batch, first);
+    for (const tell of written) tell();
+  }
+
+  async #write(batch: readonly Mutation[], { durable }: Turn): Promise<void> {
     try {
-      await this.#store.write(batch, options);
+      await this.#store.write(batch, { durable });
     } finally {
       this.#records.forget(batch.map((mutation) => mutation.key));
       this.#changed();
