@@ -75,11 +75,12 @@ export class Flight {
   readonly #followers = { live: 0, prefetch: 0 };
   readonly #landing = new AbortController();
   readonly #ready = deferred<Spool>();
-  readonly #stoppedIsDropped = new AbortController();
   readonly #entitled = new Map<string, Repository>();
   #spool: Spool | undefined;
   #public = true;
-  #idle: { readonly stop: AbortController; readonly from: number } | undefined;
+  #idle: { readonly stop: () => void; readonly from: number } | undefined;
+  /** Set while a stopped spool is kept for its followers. */
+  #forgetStopped: (() => void) | undefined;
   #over = false;
   #recorded = false;
 
@@ -123,7 +124,7 @@ export class Flight {
   /** Counts a follower in until the returned function is called. */
   enter(as: Follower): () => void {
     this.#followers[as]++;
-    this.#idle?.stop.abort();
+    this.#idle?.stop();
     this.#idle = undefined;
     let left = false;
     return () => {
@@ -162,12 +163,10 @@ export class Flight {
       this.#dropStopped();
       return;
     }
-    const stop = new AbortController();
-    this.#idle = { stop, from: this.received };
-    this.#parts.clock.sleep(IDLE_MS, stop.signal).then(
-      () => this.#landing.abort(new AppError('CANCELLED', 'nobody waits for this blob any more')),
-      () => undefined,
+    const stop = this.#parts.clock.after(IDLE_MS, () =>
+      this.#landing.abort(new AppError('CANCELLED', 'nobody waits for this blob any more')),
     );
+    this.#idle = { stop, from: this.received };
   }
 
   async #run(): Promise<void> {
@@ -186,7 +185,7 @@ export class Flight {
       throw error;
     } finally {
       this.#over = true;
-      this.#idle?.stop.abort();
+      this.#idle?.stop();
       if (this.#priority() === 'idle') this.#becomeIdle();
     }
   }
@@ -219,10 +218,7 @@ export class Flight {
       // For the next fill.
       void this.#parts.makeRoom((spool.size ?? 0) + SMALL_BLOB);
       // Its followers still read what was written, but a slow one must not keep the disk full: after a while they go on alone.
-      this.#parts.clock.sleep(STOPPED_MS, this.#stoppedIsDropped.signal).then(
-        () => this.#dropStopped(),
-        () => undefined,
-      );
+      this.#forgetStopped = this.#parts.clock.after(STOPPED_MS, () => this.#dropStopped());
       return;
     }
     const broken =
@@ -303,7 +299,7 @@ export class Flight {
   /** A spool that ran out of room is there for its followers only; those who still need it fetch anew, past the disk. */
   #dropStopped(): void {
     if (!this.#spool?.stopped()) return;
-    this.#stoppedIsDropped.abort();
+    this.#forgetStopped?.();
     void this.#spool.discard(new AppError('STORE_FULL', 'no space left'));
   }
 

@@ -143,6 +143,7 @@ export class FilesystemBlobStore implements BlobStore {
       await this.#ensureShard(dirname(path));
       await chmod(file.path, 0o444);
       await rename(file.path, path);
+      file.moved();
       await syncDirectory(this.#fs, dirname(path));
     } catch (error) {
       throw storageError(error, 'publishing a blob');

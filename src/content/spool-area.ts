@@ -99,7 +99,7 @@ export class SpoolArea {
         throw new AppError('STORE_FULL', 'too little space is left to store another blob');
       }
       const file = await this.#fs.open(path, 'wx+');
-      return this.#spool(want, { path, file, written: 0, hash: newHash(want.digest) });
+      return this.#spool(want, { path, file, written: 0, hash: newHash(want.digest), noted: false });
     } catch (error) {
       throw storageError(error, 'creating a spool');
     }
@@ -140,7 +140,7 @@ export class SpoolArea {
       file = await this.#fs.open(partial.path, 'r+');
       const hash = await hashBack(file, sidecar);
       await file.truncate(sidecar.offset);
-      return this.#spool(sidecar, { path: partial.path, file, written: sidecar.offset, hash });
+      return this.#spool(sidecar, { path: partial.path, file, written: sidecar.offset, hash, noted: true });
     } catch (error) {
       this.#options.log.warn({ err: error, upstream, digest }, 'a partial download cannot be resumed and is dropped');
       await file?.close();
@@ -198,7 +198,7 @@ export class SpoolArea {
 
   #spool(
     want: { readonly upstream: string; readonly digest: Digest; readonly size: number | undefined },
-    data: Pick<ConstructorParameters<typeof Spool>[0], 'path' | 'file' | 'written' | 'hash'>,
+    data: Pick<ConstructorParameters<typeof Spool>[0], 'path' | 'file' | 'written' | 'hash' | 'noted'>,
   ): Spool {
     const spool = new Spool({
       ...want,

@@ -24,7 +24,12 @@ import { SpoolFile } from './spool-file.js';
 export const TAIL = 64 * 1024;
 
 /** Only this file can call it, so only `verify` makes one. */
-let newVerifiedFile: (spool: Spool, file: SpoolFile, size: number, release: () => Promise<void>) => VerifiedFile;
+let newVerifiedFile: (
+  spool: Spool,
+  file: SpoolFile,
+  size: number,
+  release: (isMoved: boolean) => Promise<void>,
+) => VerifiedFile;
 
 /** A file whose size and digest were checked. Whoever gets it must `release` it, published or not. */
 export class VerifiedFile {
@@ -37,10 +42,11 @@ export class VerifiedFile {
   readonly size: number;
   readonly path: string;
   readonly #file: SpoolFile;
-  readonly #release: () => Promise<void>;
+  readonly #release: (isMoved: boolean) => Promise<void>;
   #taken = false;
+  #moved = false;
 
-  private constructor(spool: Spool, file: SpoolFile, size: number, release: () => Promise<void>) {
+  private constructor(spool: Spool, file: SpoolFile, size: number, release: (isMoved: boolean) => Promise<void>) {
     this.digest = spool.digest;
     this.size = size;
     this.path = spool.path;
@@ -59,9 +65,14 @@ export class VerifiedFile {
     return this.#file.sync();
   }
 
+  /** For the store that took it: nothing is at `path` any more. */
+  moved(): void {
+    this.#moved = true;
+  }
+
   /** Nobody needs the file any more; what is still at `path` is removed. Followers finish undisturbed. Idempotent. */
   release(): Promise<void> {
-    return this.#release();
+    return this.#release(this.#moved);
   }
 }
 
@@ -85,6 +96,8 @@ export interface SpoolOptions {
   /** Bytes that the file holds already, and their hash. */
   readonly written: number;
   readonly hash: Hash;
+  /** A sidecar tells of those bytes. */
+  readonly noted: boolean;
   readonly onCheckpoint: (spool: Spool, offset: number, prefix: Digest) => Promise<void>;
   /** The spool is over: its file is published, removed, or a partial of `kept` bytes. */
   readonly onEnd: (spool: Spool, kept: number | undefined) => Promise<void>;
@@ -106,6 +119,8 @@ export class Spool implements Followed {
   #verified = false;
   /** Set by `keep` and `discard`: nothing is given out any more. */
   #cut: { readonly failure: unknown } | undefined;
+  /** There is, or may be, a sidecar. */
+  #noted: boolean;
   /** The file is published, removed or kept; only readers hold it open. */
   #over = false;
   #ending: Promise<void> | undefined;
@@ -119,12 +134,16 @@ export class Spool implements Followed {
     this.#budget = options.budget;
     this.#size = options.size;
     this.#received = options.written;
+    this.#noted = options.noted;
     this.#ring = new Ring(options.written);
     this.#leaveBudget = options.budget.spool();
     this.#file = new SpoolFile({
       ...options,
       onChange: () => this.#changed(),
-      onCheckpoint: (offset, prefix) => options.onCheckpoint(this, offset, prefix),
+      onCheckpoint: (offset, prefix) => {
+        this.#noted = true;
+        return options.onCheckpoint(this, offset, prefix);
+      },
     });
   }
 
@@ -212,7 +231,7 @@ export class Spool implements Followed {
     this.#size = this.#received;
     this.#verified = true;
     this.#changed();
-    return newVerifiedFile(this, this.#file, this.#received, () => this.#end(undefined));
+    return newVerifiedFile(this, this.#file, this.#received, (isMoved) => this.#end(undefined, isMoved));
   }
 
   /** After STORE_FULL: what was written. Undefined when the spool did not stop, was discarded, or cannot be read. */
@@ -310,17 +329,18 @@ export class Spool implements Followed {
     this.#ring.clear(this.#received);
   }
 
-  /** Once. `save` resolves to the number of bytes that are kept; without it, or when it fails, the file is removed. */
-  #end(save: (() => Promise<number>) | undefined): Promise<void> {
-    this.#ending ??= this.#finish(save);
+  /** Once. `save` resolves to the number of bytes that are kept; without it, or when it fails, what is there is removed. */
+  #end(save: (() => Promise<number>) | undefined, isMoved = false): Promise<void> {
+    this.#ending ??= this.#finish(save, isMoved);
     return this.#ending;
   }
 
-  async #finish(save: (() => Promise<number>) | undefined): Promise<void> {
+  async #finish(save: (() => Promise<number>) | undefined, isMoved: boolean): Promise<void> {
     // A failed checkpoint only costs a second download, and what cannot be removed is removed by the next start.
     const kept = (await save?.().catch(() => 0)) ?? 0;
     if (kept === 0) {
-      await Promise.allSettled([rm(this.path, { force: true }), rm(sidecarPath(this.path), { force: true })]);
+      const left = [...(isMoved ? [] : [this.path]), ...(this.#noted ? [sidecarPath(this.path)] : [])];
+      await Promise.allSettled(left.map((path) => rm(path, { force: true })));
     }
     this.#over = true;
     this.#leaveBudget();

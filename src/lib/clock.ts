@@ -9,6 +9,8 @@ export interface Clock {
   monotonic(): number;
   /** Resolves after `ms`; rejects with the signal's reason as soon as it is aborted. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Calls `fn` once, after `ms`, unless the returned function is called before. */
+  after(ms: number, fn: () => void): () => void;
   /** Calls `fn` every `ms` until the returned function is called. The timer does not keep the process alive. */
   every(ms: number, fn: () => void): () => void;
 }
@@ -32,6 +34,10 @@ export const systemClock: Clock = {
       }, ms);
       signal?.addEventListener('abort', onAbort, { once: true });
     }),
+  after: (ms, fn) => {
+    const timer = setTimeout(fn, ms);
+    return () => clearTimeout(timer);
+  },
   every: (ms, fn) => {
     const timer = setInterval(fn, ms);
     timer.unref();

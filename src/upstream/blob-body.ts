@@ -57,7 +57,7 @@ export class BlobBody implements UpstreamBody {
   }
 
   destroy(): void {
-    this.#end(new AppError('CANCELLED', 'the transfer was ended'));
+    if (!this.#ended) this.#end(new AppError('CANCELLED', 'the transfer was ended'));
   }
 
   #sizeOfRange(): number | undefined {

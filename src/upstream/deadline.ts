@@ -35,16 +35,14 @@ export async function withinTime<T>(
   const { timeout } = call;
   if (timeout === undefined) return task(call.signal);
   const late = new AbortController();
-  const done = new AbortController();
-  clock.sleep(timeout, done.signal).then(
-    () => late.abort(new AppError('UPSTREAM_TIMEOUT', `${upstream}: no answer within ${timeout} ms`)),
-    () => undefined,
+  const stopTimer = clock.after(timeout, () =>
+    late.abort(new AppError('UPSTREAM_TIMEOUT', `${upstream}: no answer within ${timeout} ms`)),
   );
   const { signal, unlink } = linkSignals(call.signal, late.signal);
   try {
     return await task(signal);
   } finally {
-    done.abort();
+    stopTimer();
     unlink();
   }
 }

@@ -211,12 +211,9 @@ export class Transport {
   }
 
   #expire(end: AbortController, ms: number, what: string): () => void {
-    const stop = new AbortController();
-    this.#options.clock.sleep(ms, stop.signal).then(
-      () => end.abort(new AppError('UPSTREAM_TIMEOUT', `${this.#options.upstream}: ${what} within ${ms} ms`)),
-      () => undefined,
+    return this.#options.clock.after(ms, () =>
+      end.abort(new AppError('UPSTREAM_TIMEOUT', `${this.#options.upstream}: ${what} within ${ms} ms`)),
     );
-    return () => stop.abort();
   }
 
   #dispatcher({ url, lane }: HttpRequest, fresh: boolean): Dispatcher {

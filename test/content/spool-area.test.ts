@@ -38,7 +38,7 @@ describe('a partial', () => {
   it('survives a restart and goes on where it was, to the same digest', async (t) => {
     const root = await temporaryDirectory(t);
     await keepPartial(root, 100_003);
-    const { area } = await openArea(root);
+    const { area, dir } = await openArea(root);
     assert.deepEqual(
       area.partials().map(({ digest, bytes }) => ({ digest, bytes })),
       [{ digest: DIGEST, bytes: 100_003 }],
@@ -55,6 +55,7 @@ describe('a partial', () => {
     assert.deepEqual(await follower, BLOB);
     await file.release();
     assert.equal(area.bytes, 0);
+    assert.deepEqual(await readdir(dir), [], 'nor is its note left');
   });
 
   it('of a sha512 blob is resumed as well', async (t) => {

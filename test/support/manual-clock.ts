@@ -51,13 +51,19 @@ export class ManualClock implements Clock {
     });
   }
 
+  after(ms: number, fn: () => void): () => void {
+    const timer: Timer = { due: this.#elapsed + ms, fire: fn };
+    this.#timers.add(timer);
+    return () => this.#timers.delete(timer);
+  }
+
   every(ms: number, fn: () => void): () => void {
     const timer: Timer = { due: this.#elapsed + ms, fire: fn, period: ms };
     this.#timers.add(timer);
     return () => this.#timers.delete(timer);
   }
 
-  /** How many sleeps and intervals wait. */
+  /** How many timers wait. */
   get waiting(): number {
     return this.#timers.size;
   }

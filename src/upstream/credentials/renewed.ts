@@ -142,15 +142,13 @@ export class RenewedCredential implements CredentialSource {
   async #inTime(): Promise<Fetched> {
     const { about, fetch, limit, clock } = this.#options;
     const late = new AbortController();
-    const done = new AbortController();
-    clock.sleep(limit, done.signal).then(
-      () => late.abort(new AppError('UPSTREAM_CREDENTIALS', `${about} was not had within ${limit} ms`)),
-      () => undefined,
+    const stopTimer = clock.after(limit, () =>
+      late.abort(new AppError('UPSTREAM_CREDENTIALS', `${about} was not had within ${limit} ms`)),
     );
     try {
       return await abortable(fetch(late.signal), late.signal);
     } finally {
-      done.abort();
+      stopTimer();
     }
   }
 
