@@ -10,7 +10,7 @@ const MIB = 1024 * KIB;
 const SHARE = 1 / 8;
 
 export interface ReadBudgetOptions {
-  /** Bytes for the chunks of all readers together; the rings of all spools share as much again. */
+  /** Bytes for the chunks of all readers together; the rings of all spools share half as much again. */
   readonly memory?: number;
   /** Reads from files under way at once. */
   readonly preads?: number;
@@ -25,7 +25,7 @@ export class ReadBudget {
   #held = 0;
   #spools = 0;
 
-  constructor({ memory = 32 * MIB, preads = 8, syncs = 2 }: ReadBudgetOptions = {}) {
+  constructor({ memory = 64 * MIB, preads = 8, syncs = 2 }: ReadBudgetOptions = {}) {
     this.#memory = memory;
     this.#preads = new Semaphore(preads);
     this.#syncs = new Semaphore(syncs);
@@ -54,7 +54,7 @@ export class ReadBudget {
 
   /** Bytes of its newest chunks that one spool may hold. */
   ringSize(): number {
-    return Math.floor(Math.min(Math.max(this.#memory / this.#spools, MIB), 8 * MIB));
+    return Math.floor(Math.min(Math.max(this.#memory / 2 / this.#spools, MIB), 8 * MIB));
   }
 
   pread<T>(read: () => Promise<T>): Promise<T> {

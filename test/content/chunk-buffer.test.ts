@@ -37,6 +37,12 @@ describe('the memory of readers', () => {
     assert.deepEqual(lengths, [64, 128, 256, 512, 1024, 1024]);
   });
 
+  it('has room for 32 readers of stored blobs, each with two buffers of at least 512 KiB', () => {
+    const buffers = readers(new ReadBudget(), 2 * 32);
+    read(buffers, 10);
+    for (const buffer of buffers) assert.ok(buffer.next(WHOLE).length >= 512 * KIB);
+  });
+
   it('takes back from those that read what those that come need, and returns it when they leave', () => {
     const budget = new ReadBudget({ memory: 4 * MIB });
     const [first, ...others] = readers(budget, 50);

@@ -3,17 +3,26 @@
  * what is no HTTP at all is told so. `smuggled` is what an attacker hides behind the first request.
  */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
 import { before, beforeEach, describe, it } from 'node:test';
 import { BIG, REPOSITORY, startScene, type Scene } from '../cases/scene.js';
 import { makeAuthority, skipWithoutOpenssl } from '../support/certificates.js';
-import { connect } from 'node:net';
-import { once } from 'node:events';
 import { suiteScope } from '../support/tmp.js';
 import { say } from '../support/wire.js';
 
 const PING = 'GET /v2/ HTTP/1.1\r\nHost: x\r\n';
 const HIDDEN = `GET /v2/${REPOSITORY}/manifests/smuggled HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`;
 const EMPTY_CHUNK = '0\r\n\r\n';
+
+/** A connection to write to bit by bit, and all that was answered so far. */
+function talk(authority: string): { readonly socket: Socket; readonly answers: () => string } {
+  const [host = '', port = ''] = authority.split(':');
+  const chunks: Buffer[] = [];
+  const socket = connect(Number(port), host);
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk)).on('error', () => undefined);
+  return { socket, answers: () => Buffer.concat(chunks).toString('latin1') };
+}
 
 /** Refused, and the connection with it. */
 const REFUSED: readonly (readonly [name: string, bytes: string])[] = [
@@ -103,26 +112,19 @@ describe('smuggling', () => {
   it('a body is never interrupted by an answer to what came after its request', async (t) => {
     const { registry, daemon, layer } = await startScene(t, { size: BIG });
     const gate = registry.hold({ kind: 'blob', method: 'GET', at: 'middle' });
-    const [host = '', port = ''] = daemon.authority.split(':');
-    const socket = connect(Number(port), host);
-    const chunks: Buffer[] = [];
-    socket.on('data', (chunk: Buffer) => chunks.push(chunk)).on('error', () => undefined);
+    const { socket, answers } = talk(daemon.authority);
     socket.write(`GET /v2/${REPOSITORY}/blobs/${layer.digest} HTTP/1.1\r\nHost: x\r\n\r\n`);
     await once(socket, 'data');
     socket.write('this is no request\r\n\r\n');
     await once(socket, 'close');
     gate.open();
-    const text = Buffer.concat(chunks).toString('latin1');
-    assert.equal(text.match(/HTTP\/1\.1 /g)?.length, 1, 'one answer, and nothing inside its body');
+    assert.equal(answers().match(/HTTP\/1\.1 /g)?.length, 1, 'one answer, and nothing inside its body');
   });
 
   it('only the answer to the request that ends the connection says that it ends', async (t) => {
     const { registry, daemon, layer } = await startScene(t);
     const gate = registry.hold({ kind: 'blob', method: 'GET', at: 'headers' });
-    const [host = '', port = ''] = daemon.authority.split(':');
-    const socket = connect(Number(port), host);
-    const chunks: Buffer[] = [];
-    socket.on('data', (chunk: Buffer) => chunks.push(chunk)).on('error', () => undefined);
+    const { socket, answers } = talk(daemon.authority);
     socket.write(`GET /v2/${REPOSITORY}/blobs/${layer.digest} HTTP/1.1\r\nHost: x\r\n\r\n`);
     await gate.reached;
     socket.write(`${PING}Content-Length: 5\r\n\r\nhello${HIDDEN}`);
@@ -130,8 +132,7 @@ describe('smuggling', () => {
     await say(daemon.authority, `${PING}Connection: close\r\n\r\n`);
     gate.open();
     await once(socket, 'close');
-    const text = Buffer.concat(chunks).toString('latin1');
-    const heads = [...text.matchAll(/HTTP\/1\.1 (\d+)[^]*?\r\n\r\n/g)];
+    const heads = [...answers().matchAll(/HTTP\/1\.1 (\d+)[^]*?\r\n\r\n/g)];
     assert.deepEqual(
       heads.map(([head, status]) => [status, /\r\nconnection: close\r\n/i.test(head)]),
       [
