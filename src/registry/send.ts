@@ -14,10 +14,12 @@ const LEAST_RATE = KiB;
 const PATIENCE_MS = 30_000;
 const CHECK_MS = 5_000;
 
-/** A chunk is handed over whole, and its progress told piece by piece. */
-const PIECE = 256 * KiB;
-/** A piece this slow shows a slow reader; from then on it gets little ones, one after the other. */
+/**
+ * How much of a chunk has left cannot be seen before all of it has. Who takes longer than this for one, or reads less than
+ * so many bytes a second of a large one, is slow, and from then on gets little pieces, each with its own 30 seconds.
+ */
 const SLOW_MS = 5_000;
+const SLOW_RATE = 50 * KiB;
 const SLOW_PIECE = 30 * KiB;
 
 /** Body bytes that have left, as far as the operating system has taken them. */
@@ -27,8 +29,7 @@ export interface Sent {
 
 interface PendingWrite {
   readonly response: ServerResponse;
-  /** Of the piece that is leaving. */
-  deadline: number;
+  readonly deadline: number;
 }
 
 export class Sender {
@@ -60,7 +61,9 @@ export class Sender {
       begun = true;
       for (let at = 0; at < chunk.length;) {
         const part = slow ? chunk.subarray(at, at + SLOW_PIECE) : chunk.subarray(at);
-        if ((await this.#write(response, part, sent)) > SLOW_MS) slow = true;
+        const took = await this.#write(response, part);
+        if (took > Math.max(SLOW_MS, (part.length / SLOW_RATE) * 1000)) slow = true;
+        sent.bytes += part.length;
         at += part.length;
       }
     }
@@ -96,39 +99,23 @@ export class Sender {
     return this.#turn;
   }
 
-  /** Resolves with the milliseconds that its slowest piece took, once the memory of `bytes` is free again. */
-  #write(response: ServerResponse, bytes: Buffer, sent: Sent): Promise<number> {
+  /** Resolves with the milliseconds it took, once the memory of `bytes` is free again. */
+  #write(response: ServerResponse, bytes: Buffer): Promise<number> {
     if (response.destroyed) return Promise.reject(gone());
-    let since = this.#clock.monotonic();
-    let slowest = 0;
-    const allowed = timeFor(Math.min(bytes.length, PIECE));
-    const pending = { response, deadline: since + allowed };
+    const began = this.#clock.monotonic();
+    const pending = { response, deadline: began + timeFor(bytes.length) };
     return new Promise((resolve, reject) => {
       this.#pending.add(pending);
       const settle = (error?: AppError) => {
         this.#pending.delete(pending);
         response.off('close', onClose);
         if (error) reject(error);
-        else resolve(slowest);
+        else resolve(this.#clock.monotonic() - began);
       };
       // A write that is queued when the socket is destroyed may never be called back.
       const onClose = () => settle(gone());
       response.once('close', onClose);
-      for (let at = 0; at < bytes.length; at += PIECE) {
-        const piece = bytes.subarray(at, at + PIECE);
-        response.write(piece, (error) => {
-          if (error) {
-            settle(gone(error));
-            return;
-          }
-          const now = this.#clock.monotonic();
-          slowest = Math.max(slowest, now - since);
-          since = now;
-          pending.deadline = now + allowed;
-          sent.bytes += piece.length;
-          if (at + PIECE >= bytes.length) settle();
-        });
-      }
+      response.write(bytes, (error) => settle(error ? gone(error) : undefined));
     });
   }
 

@@ -29,11 +29,49 @@ async function* chunksOf(...chunks: Buffer[]): AsyncGenerator<Buffer> {
   for (const chunk of chunks) yield await Promise.resolve(chunk);
 }
 
+function movedByHand(): { readonly clock: Clock; readonly advance: (ms: number) => void } {
+  let now = 0;
+  let check = (): void => assert.fail('never checked');
+  const clock: Clock = { ...systemClock, monotonic: () => now, every: (_ms, fn) => ((check = fn), () => undefined) };
+  const advance = (ms: number) => {
+    now += ms;
+    check();
+  };
+  return { clock, advance };
+}
+
+/** An answer without an end. `stuck` waits until no byte has left for that many milliseconds, and tells how many have. */
+async function endless(t: TestContext, sender: Sender) {
+  const chunks = async function* () {
+    for (;;) yield await Promise.resolve(Buffer.alloc(MiB));
+  };
+  const sent = { bytes: 0 };
+  let sending = Promise.resolve();
+  let cut = false;
+  const response = await exchange(t, (to) => {
+    sending = sender.send(to, chunks(), () => undefined, sent);
+    sending.catch(() => (cut = true));
+  });
+  response.on('error', () => undefined);
+  const stuck = async (ms = 200): Promise<number> => {
+    for (let before = -1; before !== sent.bytes;) {
+      before = sent.bytes;
+      await systemClock.sleep(ms);
+    }
+    return sent.bytes;
+  };
+  const isCut = async (): Promise<boolean> => {
+    await systemClock.sleep(100);
+    return cut;
+  };
+  return { response, sending, stuck, isCut };
+}
+
 describe('sending a body', () => {
   it('gives every byte once, also when a slow reader gets smaller pieces in the middle of a chunk', async (t) => {
-    // Each look at the clock is ten seconds later, so every write looks slow.
+    // Each look at the clock is half a minute later, so every write looks slow.
     let now = 0;
-    const slow: Clock = { ...systemClock, monotonic: () => (now += 10_000), every: () => () => undefined };
+    const slow: Clock = { ...systemClock, monotonic: () => (now += 30_000), every: () => () => undefined };
     const chunks = [randomBytes(MiB), randomBytes(300_000), randomBytes(1)];
     const response = await exchange(
       t,
@@ -45,40 +83,34 @@ describe('sending a body', () => {
   });
 
   it('cuts a reader that does not read, once its time is over', async (t) => {
-    let check = (): void => assert.fail('never checked');
-    let now = 0;
-    const clock: Clock = { ...systemClock, monotonic: () => now, every: (_ms, fn) => ((check = fn), () => undefined) };
-    const sender = new Sender(clock);
-    // More than all socket buffers together hold.
-    const endless = async function* () {
-      for (;;) yield await Promise.resolve(Buffer.alloc(MiB));
-    };
-    let asked = 0;
-    const counted = async function* () {
-      for await (const chunk of endless()) {
-        asked++;
-        yield chunk;
-      }
-    };
-    let sending: Promise<void> | undefined;
-    const response = await exchange(t, (to) => {
-      sending = sender.send(to, counted(), () => undefined, { bytes: 0 });
-    });
+    const { clock, advance } = movedByHand();
+    const { response, sending, stuck, isCut } = await endless(t, new Sender(clock));
     response.pause();
+    await stuck();
+    advance(1000_000);
+    assert.equal(await isCut(), false, 'at 1 KiB a second it would still read its chunk');
+    advance(100_000);
+    await assert.rejects(sending, (error) => isAppError(error, 'CANCELLED'));
     const closed = new Promise((resolve) => response.once('close', resolve));
-    response.on('error', () => undefined);
-    for (let before = -1; before !== asked;) {
-      before = asked;
-      await systemClock.sleep(100);
-    }
-    check();
-    assert.equal(response.destroyed, false, 'it still has time');
-    now += 300_000;
-    check();
-    await assert.rejects(sending!, (error) => isAppError(error, 'CANCELLED'));
     response.resume();
     await closed;
     assert.equal(response.complete, false);
+  });
+
+  it('gives one that was slow once little pieces, and half a minute for each', async (t) => {
+    const { clock, advance } = movedByHand();
+    const { response, sending, stuck, isCut } = await endless(t, new Sender(clock));
+    response.pause();
+    const before = await stuck();
+    advance(60_000);
+    response.resume();
+    while ((await stuck(1)) === before);
+    response.pause();
+    await stuck();
+    advance(29_000);
+    assert.equal(await isCut(), false, 'it still has time');
+    advance(2000);
+    await assert.rejects(sending, (error) => isAppError(error, 'CANCELLED'));
   });
 
   it('writes the head with the first byte, so that a failure before it can still be an error', async (t) => {
