@@ -125,15 +125,16 @@ export class WriteQueue {
     const written: (() => void)[] = [];
     for (const { join, fail } of turns) {
       const own = transaction.next();
+      let tell: () => void;
       try {
-        const tell = await join(own);
-        // Who was told of nothing that is not written yet need not wait, nor share the fate of the batch.
-        if (own.isEmpty) tell();
-        else written.push(tell);
+        tell = await join(own);
         transaction = own;
       } catch (error) {
-        fail(error);
+        tell = () => fail(error);
       }
+      // Who has seen nothing that is not written yet need not wait, nor share the fate of the batch; also a refusal does.
+      if (transaction.isEmpty) tell();
+      else written.push(tell);
     }
     const batch = transaction.batch();
     const [first] = turns;

@@ -63,7 +63,10 @@ describe('turns', () => {
     const writing = queue.turn(putting('a'));
     // It does nothing because of what the one before it does, so it may not be told that this is done.
     const relying = queue.turn(async (tx) => (await tx.get(manifest('a'))) !== undefined);
-    for (const turn of [writing, relying]) {
+    const refused = queue.turn(async (tx) => {
+      if (await tx.get(manifest('a'))) throw new Error('it is there already');
+    });
+    for (const turn of [writing, relying, refused]) {
       await assert.rejects(turn, (error) => isAppError(error, 'INDEX_FAILED'));
     }
     assert.equal(await queue.turn(async (tx) => (await tx.get(manifest('a'))) !== undefined), false);
