@@ -99,7 +99,7 @@ export class SpoolArea {
         throw new AppError('STORE_FULL', 'too little space is left to store another blob');
       }
       const file = await this.#fs.open(path, 'wx+');
-      return this.#spool(want, { path, file, written: 0, hash: newHash(want.digest), noted: false });
+      return this.#spool(want, { path, file, written: 0, hash: newHash(want.digest) });
     } catch (error) {
       throw storageError(error, 'creating a spool');
     }
@@ -140,7 +140,7 @@ export class SpoolArea {
       file = await this.#fs.open(partial.path, 'r+');
       const hash = await hashBack(file, sidecar);
       await file.truncate(sidecar.offset);
-      return this.#spool(sidecar, { path: partial.path, file, written: sidecar.offset, hash, noted: true });
+      return this.#spool(sidecar, { path: partial.path, file, written: sidecar.offset, hash });
     } catch (error) {
       this.#options.log.warn({ err: error, upstream, digest }, 'a partial download cannot be resumed and is dropped');
       await file?.close();
@@ -198,7 +198,7 @@ export class SpoolArea {
 
   #spool(
     want: { readonly upstream: string; readonly digest: Digest; readonly size: number | undefined },
-    data: Pick<ConstructorParameters<typeof Spool>[0], 'path' | 'file' | 'written' | 'hash' | 'noted'>,
+    data: Pick<ConstructorParameters<typeof Spool>[0], 'path' | 'file' | 'written' | 'hash'>,
   ): Spool {
     const spool = new Spool({
       ...want,
@@ -258,7 +258,7 @@ export class SpoolArea {
     if (!sidecar || this.#options.clock.now() - sidecar.keptAt > PARTIAL_LIFETIME) return undefined;
     const { size } = await stat(path);
     const { upstream, digest, offset, keptAt } = sidecar;
-    return size < offset ? undefined : { upstream, digest, path, bytes: offset, keptAt };
+    return offset === 0 || size < offset ? undefined : { upstream, digest, path, bytes: offset, keptAt };
   }
 
   async #remove(path: string): Promise<void> {

@@ -96,8 +96,6 @@ export interface SpoolOptions {
   /** Bytes that the file holds already, and their hash. */
   readonly written: number;
   readonly hash: Hash;
-  /** A sidecar tells of those bytes. */
-  readonly noted: boolean;
   readonly onCheckpoint: (spool: Spool, offset: number, prefix: Digest) => Promise<void>;
   /** The spool is over: its file is published, removed, or a partial of `kept` bytes. */
   readonly onEnd: (spool: Spool, kept: number | undefined) => Promise<void>;
@@ -134,7 +132,7 @@ export class Spool implements Followed {
     this.#budget = options.budget;
     this.#size = options.size;
     this.#received = options.written;
-    this.#noted = options.noted;
+    this.#noted = options.written > 0;
     this.#ring = new Ring(options.written);
     this.#leaveBudget = options.budget.spool();
     this.#file = new SpoolFile({

@@ -3,7 +3,7 @@
  * the woken code run between two timers; `jump` moves the wall clock alone, as NTP or a careless operator would.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Clock } from '../../src/lib/clock.js';
+import { sleepBy, type Clock } from '../../src/lib/clock.js';
 
 interface Timer {
   due: number;
@@ -30,25 +30,7 @@ export class ManualClock implements Clock {
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) {
-        reject(signal.reason as Error);
-        return;
-      }
-      const onAbort = () => {
-        this.#timers.delete(timer);
-        reject(signal?.reason as Error);
-      };
-      const timer: Timer = {
-        due: this.#elapsed + ms,
-        fire: () => {
-          signal?.removeEventListener('abort', onAbort);
-          resolve();
-        },
-      };
-      signal?.addEventListener('abort', onAbort, { once: true });
-      this.#timers.add(timer);
-    });
+    return sleepBy(this, ms, signal);
   }
 
   after(ms: number, fn: () => void): () => void {
