@@ -113,7 +113,7 @@ export class WriteQueue {
   #next(): readonly Turn[] {
     const [first] = this.#waiting;
     const others = this.#waiting.findIndex(({ durable }) => durable !== first?.durable);
-    return this.#waiting.splice(0, Math.min(others < 0 ? TOGETHER : others, TOGETHER));
+    return this.#waiting.splice(0, others < 0 ? TOGETHER : Math.min(others, TOGETHER));
   }
 
   /** One after the other, each on what those before it have changed. One that fails leaves no trace in the batch. */

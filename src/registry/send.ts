@@ -15,8 +15,8 @@ const PATIENCE_MS = 30_000;
 const CHECK_MS = 5_000;
 
 /**
- * How much of a chunk has left cannot be seen before all of it has. Who takes longer than this for one, or reads less than
- * so many bytes a second of a large one, is slow, and from then on gets little pieces, each with its own 30 seconds.
+ * How much of a chunk has left cannot be seen before all of it has. Who takes longer than this for one, and reads fewer than
+ * so many bytes a second of it, is slow, and from then on gets little pieces, each with its own 30 seconds.
  */
 const SLOW_MS = 5_000;
 const SLOW_RATE = 50 * KiB;

@@ -40,8 +40,10 @@ function movedByHand(): { readonly clock: Clock; readonly advance: (ms: number) 
   return { clock, advance };
 }
 
-/** An answer without an end. `stuck` waits until no byte has left for that many milliseconds, and tells how many have. */
-async function endless(t: TestContext, sender: Sender) {
+/** An answer without an end, whose reader has stopped, and as much of which has left as the sockets take. */
+async function stalled(t: TestContext) {
+  const { clock, advance } = movedByHand();
+  const sender = new Sender(clock);
   const chunks = async function* () {
     for (;;) yield await Promise.resolve(Buffer.alloc(MiB));
   };
@@ -53,18 +55,26 @@ async function endless(t: TestContext, sender: Sender) {
     sending.catch(() => (cut = true));
   });
   response.on('error', () => undefined);
-  const stuck = async (ms = 200): Promise<number> => {
-    for (let before = -1; before !== sent.bytes;) {
-      before = sent.bytes;
-      await systemClock.sleep(ms);
+  /** Stops reading, and waits until nothing has left in fifty turns of this process: it is the one that sends. */
+  const stop = async (): Promise<void> => {
+    response.pause();
+    for (let before = sent.bytes, unchanged = 0; unchanged < 50; unchanged++, before = sent.bytes) {
+      await systemClock.sleep(4);
+      if (sent.bytes !== before) unchanged = 0;
     }
-    return sent.bytes;
+  };
+  /** Reads on until something more has left. */
+  const readOn = async (): Promise<void> => {
+    const before = sent.bytes;
+    response.resume();
+    while (sent.bytes === before) await systemClock.sleep(1);
   };
   const isCut = async (): Promise<boolean> => {
     await systemClock.sleep(100);
     return cut;
   };
-  return { response, sending, stuck, isCut };
+  await stop();
+  return { response, sending, advance, stop, readOn, isCut };
 }
 
 describe('sending a body', () => {
@@ -83,10 +93,7 @@ describe('sending a body', () => {
   });
 
   it('cuts a reader that does not read, once its time is over', async (t) => {
-    const { clock, advance } = movedByHand();
-    const { response, sending, stuck, isCut } = await endless(t, new Sender(clock));
-    response.pause();
-    await stuck();
+    const { response, sending, advance, isCut } = await stalled(t);
     advance(1000_000);
     assert.equal(await isCut(), false, 'at 1 KiB a second it would still read its chunk');
     advance(100_000);
@@ -98,15 +105,10 @@ describe('sending a body', () => {
   });
 
   it('gives one that was slow once little pieces, and half a minute for each', async (t) => {
-    const { clock, advance } = movedByHand();
-    const { response, sending, stuck, isCut } = await endless(t, new Sender(clock));
-    response.pause();
-    const before = await stuck();
+    const { sending, advance, stop, readOn, isCut } = await stalled(t);
     advance(60_000);
-    response.resume();
-    while ((await stuck(1)) === before);
-    response.pause();
-    await stuck();
+    await readOn();
+    await stop();
     advance(29_000);
     assert.equal(await isCut(), false, 'it still has time');
     advance(2000);
