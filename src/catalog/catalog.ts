@@ -284,7 +284,7 @@ export class Catalog {
     return this.turn(async (tx) => {
       if (this.rebuilding || (await isNeeded(tx, digest))) return undefined;
       const [erased] = await eraseDigests(tx, [digest]);
-      return erased?.freed;
+      return erased?.freed.map((freed) => freed.digest);
     });
   }
 

@@ -79,26 +79,41 @@ export async function refersToStored(records: Records, digest: Digest): Promise<
   return subject !== undefined && (await records.get(keys.blob(subject))) !== undefined;
 }
 
+/**
+ * A digest that nothing seemed to need, as it was then. Before it is erased somebody else may do so, and its bytes may come
+ * again: those were not looked at, and stay.
+ */
+export interface Candidate {
+  readonly digest: Digest;
+  /** `BlobRecord.ran`; undefined without a record. */
+  readonly ran: number | undefined;
+}
+
+export const candidateOf = async (records: Pick<Records, 'get'>, digest: Digest): Promise<Candidate> => ({
+  digest,
+  ran: (await records.get(keys.blob(digest)))?.ran,
+});
+
 export interface Erased {
   readonly digest: Digest;
   /** Bytes; undefined when only edges were left of it. */
   readonly size: number | undefined;
   /** What may be needed by nothing now: its children, and its referrers. */
-  readonly freed: readonly Digest[];
+  readonly freed: readonly Candidate[];
 }
 
 /** Forgets all that is known of digests that nothing needs; their bytes are the caller's to delete. */
 export async function eraseDigests(tx: Transaction, digests: readonly Digest[]): Promise<readonly Erased[]> {
   const erased: Erased[] = [];
   // All of it is read before any is changed: a scan that has to mind many changes is a slow one.
-  for (const { digest, size, manifest, referrers, keys: alone } of await Promise.all(
+  for (const { digest, size, manifest, freed, keys: alone } of await Promise.all(
     digests.map((each) => remainsOf(tx, each)),
   )) {
     for (const child of manifest?.children ?? []) tx.delete(keys.parent(child, digest));
     if (manifest?.subject !== undefined) tx.delete(keys.referrer(manifest.subject, digest));
     for (const key of alone) tx.delete(key);
     await removeBlobRecord(tx, digest);
-    erased.push({ digest, size, freed: [...new Set([...(manifest?.children ?? []), ...referrers])] });
+    erased.push({ digest, size, freed });
   }
   return erased;
 }
@@ -106,15 +121,25 @@ export async function eraseDigests(tx: Transaction, digests: readonly Digest[]):
 /** What the index says of a digest that has no parent. */
 async function remainsOf(records: Records, digest: Digest) {
   const manifest = await records.get(keys.manifest(digest));
-  const referrers: Digest[] = [];
-  for await (const referrer of digestsOf(records, prefixes.referrersOf(digest))) referrers.push(referrer);
   const alone: string[] = manifest ? [keys.manifest(digest)] : [];
   for await (const [key] of records.scan(prefixes.rootsOf(digest))) alone.push(key);
   for await (const [key] of records.scan(prefixes.usesOf(digest))) alone.push(key);
   for await (const [key] of records.scan(prefixes.linksOf(digest))) {
     alone.push(key, keys.held(digest, repositoryAfterDigest(key)));
   }
-  return { digest, size: (await records.get(keys.blob(digest)))?.size, manifest, referrers, keys: alone };
+  const freed = await freedBy(records, digest, manifest);
+  return { digest, size: (await records.get(keys.blob(digest)))?.size, manifest, freed, keys: alone };
+}
+
+/** Its children, and its referrers. */
+export async function freedBy(
+  records: Records,
+  digest: Digest,
+  manifest: ManifestRecord | undefined,
+): Promise<readonly Candidate[]> {
+  const freed = new Set(manifest?.children);
+  for await (const referrer of digestsOf(records, prefixes.referrersOf(digest))) freed.add(referrer);
+  return Promise.all([...freed].map((each) => candidateOf(records, each)));
 }
 
 /** The digests at the end of the keys that `prefix` finds. */

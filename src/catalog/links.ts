@@ -35,7 +35,7 @@ export async function putBlob(tx: Transaction, stored: StoredBlob, { at, ran }: 
     // Bytes that came as a manifest stay one: that somebody also has them as a blob says less.
     mediaType: before && isManifestType(before.mediaType) ? before.mediaType : descriptor.mediaType,
     storedAt: before?.storedAt ?? at,
-    ran: before?.ran ?? ran,
+    ran,
     // What an operator brought did not come through an upstream, so that one's word for another repository says nothing of it.
     via: stored.imported
       ? (before?.via ?? [])

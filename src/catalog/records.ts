@@ -39,7 +39,7 @@ export interface BlobRecord {
   readonly size: number;
   readonly mediaType: string;
   readonly storedAt: number;
-  /** The running time when it was stored or recovered, in milliseconds: what age is measured in. */
+  /** The running time when it was last stored or recovered, in milliseconds: what age is measured in. */
   readonly ran: number;
   readonly via: readonly Provenance[];
   /** When a rebuild of the index found it in the store. Without an edge it is kept for `retention` from then on. */

@@ -30,6 +30,16 @@ describe('Catalog: links', () => {
     });
   });
 
+  it('takes what is stored again for new, and remembers when it came first', async (t) => {
+    const { catalog, clock } = await memoryCatalog(t);
+    await catalog.recordBlob({ repository: A, descriptor: LAYER, public: false });
+    const storedAt = clock.now();
+    await clock.advance(1000);
+    await catalog.recordBlob({ repository: B, descriptor: LAYER, public: false });
+    const record = await catalog.blob(LAYER.digest);
+    assert.deepEqual([record?.storedAt, record?.ran], [storedAt, 1000]);
+  });
+
   it('does not link what a manifest merely names', async (t) => {
     const { catalog } = await memoryCatalog(t);
     await catalog.recordBlob({ repository: A, descriptor: LAYER, public: false });

@@ -238,6 +238,22 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     promise: 10,
+    what: 'what was stored again since it was chosen goes',
+    file: 'cache/collect/stored-eraser.ts',
+    from: 'return (await candidateOf(tx, digest)).ran === ran;',
+    to: 'return (await candidateOf(tx, digest)).ran === ran || true;',
+    test: 'cache/collect/retention',
+  },
+  {
+    promise: 10,
+    what: 'what is stored again is as old as before',
+    file: LINKS,
+    from: '    storedAt: before?.storedAt ?? at,\n    ran,\n',
+    to: '    storedAt: before?.storedAt ?? at,\n    ran: before?.ran ?? ran,\n',
+    test: 'catalog/catalog',
+  },
+  {
+    promise: 10,
     what: 'nothing is too young to go',
     file: RUN,
     from: 'return catalog.runningTime - blob.ran < lifetime;',

@@ -2,7 +2,7 @@
  * One garbage collection, from the plan to the report. It is made of batches, each whole in itself: it may be stopped or
  * killed between any two of them, and inside of one, and the next collection goes on from what it finds.
  */
-import { refersToStored, type Erased } from '../../catalog/edges.js';
+import { refersToStored, type Candidate, type Erased } from '../../catalog/edges.js';
 import { keys, prefixes } from '../../catalog/keys.js';
 import type { BlobRecord } from '../../catalog/records.js';
 import { Breath } from '../../lib/async.js';
@@ -154,13 +154,13 @@ export class CollectionRun {
   }
 
   /** Of what nothing refers to: what is old enough to go, and how many are kept only because they are not. */
-  async #byAge(unreferred: readonly Digest[]): Promise<{ readonly old: readonly Digest[]; readonly young: number }> {
+  async #byAge(unreferred: readonly Digest[]): Promise<{ readonly old: readonly Candidate[]; readonly young: number }> {
     const { records } = this.#options.catalog;
-    const old: Digest[] = [];
+    const old: Candidate[] = [];
     let young = 0;
     for (const digest of unreferred) {
       const blob = await records.get(keys.blob(digest));
-      if (!blob || !this.#isYoung(blob)) old.push(digest);
+      if (!blob || !this.#isYoung(blob)) old.push({ digest, ran: blob?.ran });
       else if (!(await refersToStored(records, digest))) young++;
     }
     return { old, young };

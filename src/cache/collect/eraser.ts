@@ -2,7 +2,7 @@
  * How images and digests go. There are two erasers: one that does it, and one that only imagines it, for dry runs and for
  * the time when the index is full. What becomes unneeded by that is followed here, the same for both.
  */
-import type { Erased } from '../../catalog/edges.js';
+import type { Candidate, Erased } from '../../catalog/edges.js';
 import type { Root } from '../../catalog/records.js';
 import type { Digest } from '../../oci/digest.js';
 import type { NamedVictim } from './retention.js';
@@ -10,10 +10,10 @@ import type { NamedVictim } from './retention.js';
 export interface Eraser {
   /** Drops the roots, and the tags that point there; leaves out what was used, pinned or taken into use since it was chosen. */
   dropRoots(victims: readonly NamedVictim[]): Promise<readonly NamedVictim[]>;
-  /** Of the digests, those that nothing needs are gone now, and are what it resolves to. */
-  erase(digests: readonly Digest[]): Promise<readonly Erased[]>;
+  /** Of the candidates, those that nothing needs, and that are what they were, are gone now, and are what it resolves to. */
+  erase(candidates: readonly Candidate[]): Promise<readonly Erased[]>;
   /** The same, fast, for many that lie close together and are sorted: what a sweep came across. */
-  eraseNeighbours(digests: readonly Digest[]): Promise<readonly Erased[]>;
+  eraseNeighbours(candidates: readonly Candidate[]): Promise<readonly Erased[]>;
   /** Whether it is only imagined to be gone, so that its records can still be seen. */
   isGone(digest: Digest): boolean;
   isDropped(root: Root): boolean;
@@ -31,10 +31,10 @@ export interface Cascade {
 }
 
 /**
- * Erases the digests that nothing needs, then what only they needed, and so on. It can be left off anywhere: what is
+ * Erases the candidates that nothing needs, then what only they needed, and so on. It can be left off anywhere: what is
  * not erased yet is found by the next sweep.
  */
-export async function cascade(from: readonly Digest[], { eraser, gone, leave }: Cascade): Promise<void> {
+export async function cascade(from: readonly Candidate[], { eraser, gone, leave }: Cascade): Promise<void> {
   const owners = new Map<Digest, number>();
   /** The last of its owners so far. */
   const own = (digest: Digest, owner: number): number => {
@@ -42,21 +42,22 @@ export async function cascade(from: readonly Digest[], { eraser, gone, leave }: 
     owners.set(digest, last);
     return last;
   };
-  from.forEach((digest, index) => own(digest, index));
-  let waiting = [...owners.keys()];
+  from.forEach(({ digest }, index) => own(digest, index));
+  // An image of several repositories has several roots.
+  let waiting = [...new Map(from.map((candidate) => [candidate.digest, candidate])).values()];
   while (waiting.length > 0) {
-    const next = new Set<Digest>();
+    const next = new Map<Digest, Candidate>();
     for (let at = 0; at < waiting.length; at += TURN) {
       for (const erased of await eraser.erase(waiting.slice(at, at + TURN))) {
         const owner = own(erased.digest, 0);
         gone(erased, owner);
-        for (const digest of erased.freed) {
-          if (leave && (await leave(digest, owner))) continue;
-          own(digest, owner);
-          next.add(digest);
+        for (const freed of erased.freed) {
+          if (leave && (await leave(freed.digest, owner))) continue;
+          own(freed.digest, owner);
+          next.set(freed.digest, freed);
         }
       }
     }
-    waiting = [...next];
+    waiting = [...next.values()];
   }
 }

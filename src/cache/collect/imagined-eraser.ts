@@ -2,7 +2,7 @@
  * Erases in thought: what would be gone is remembered and nothing is changed. For dry runs; and with `unlink`, for an
  * index that is full and takes no writes: then the bytes are deleted ahead of their records. A record without bytes is a miss.
  */
-import { digestsOf, readRoots, type Erased } from '../../catalog/edges.js';
+import { digestsOf, freedBy, readRoots, type Candidate, type Erased } from '../../catalog/edges.js';
 import { keys, prefixes } from '../../catalog/keys.js';
 import { ReadAhead } from '../../catalog/read-ahead.js';
 import type { Root } from '../../catalog/records.js';
@@ -40,12 +40,13 @@ export class ImaginedEraser implements Eraser {
     return dropped;
   }
 
-  erase(digests: readonly Digest[]): Promise<readonly Erased[]> {
-    return this.#erase(this.#parts.catalog.records, digests);
+  erase(candidates: readonly Candidate[]): Promise<readonly Erased[]> {
+    return this.#erase(this.#parts.catalog.records, candidates);
   }
 
-  async eraseNeighbours(digests: readonly Digest[]): Promise<readonly Erased[]> {
-    return this.#erase(await ReadAhead.open(this.#parts.catalog.records, digests), digests);
+  async eraseNeighbours(candidates: readonly Candidate[]): Promise<readonly Erased[]> {
+    const digests = candidates.map(({ digest }) => digest);
+    return this.#erase(await ReadAhead.open(this.#parts.catalog.records, digests), candidates);
   }
 
   isGone(digest: Digest): boolean {
@@ -56,14 +57,14 @@ export class ImaginedEraser implements Eraser {
     return this.#dropped.has(nameOf(root));
   }
 
-  async #erase(records: Records, digests: readonly Digest[]): Promise<readonly Erased[]> {
+  async #erase(records: Records, candidates: readonly Candidate[]): Promise<readonly Erased[]> {
     const erased: Erased[] = [];
-    for (const digest of digests) {
+    for (const { digest, ran } of candidates) {
       if (this.#gone.has(digest) || (await this.#isNeeded(records, digest))) continue;
-      const manifest = await records.get(keys.manifest(digest));
-      const freed: Digest[] = [...(manifest?.children ?? [])];
-      for await (const referrer of digestsOf(records, prefixes.referrersOf(digest))) freed.push(referrer);
-      erased.push({ digest, size: (await records.get(keys.blob(digest)))?.size, freed });
+      const blob = await records.get(keys.blob(digest));
+      if (blob?.ran !== ran) continue;
+      const freed = await freedBy(records, digest, await records.get(keys.manifest(digest)));
+      erased.push({ digest, size: blob?.size, freed });
     }
     for (const { digest } of erased) {
       this.#gone.add(digest);

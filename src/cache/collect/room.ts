@@ -4,6 +4,7 @@
  * recovered. A record without bytes is a miss, so a crash in between costs nothing but that.
  */
 import type { CatalogHealth } from '../../catalog/catalog.js';
+import { candidateOf } from '../../catalog/edges.js';
 import type { BlobStore } from '../../content/blob-store.js';
 import type { SpoolArea } from '../../content/spool-area.js';
 import { Mutex } from '../../lib/async.js';
@@ -124,10 +125,8 @@ export class Room {
     if (!this.#ahead) return;
     for (const batch of slices(this.#ahead.eraser.victims, BATCH)) {
       const dropped = await eraser.dropRoots(batch);
-      await cascade(
-        dropped.map(({ root }) => root.digest),
-        { eraser, gone: () => undefined },
-      );
+      const freed = await Promise.all(dropped.map(({ root }) => candidateOf(catalog.records, root.digest)));
+      await cascade(freed, { eraser, gone: () => undefined });
     }
     for (const digest of this.#ahead.digests) {
       await digestLocks.run(digest, async () => {

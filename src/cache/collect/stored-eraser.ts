@@ -1,10 +1,10 @@
 /**
- * Deletes for good: the record first, the bytes after it. Whether a digest is needed and its going are one turn of the
- * write queue, and its mutex spans that and the unlink, so that bytes which arrive at the same moment are not taken for
- * the old ones. A crash between the two leaves a file without a record, which the next collection finds.
+ * Deletes for good: the record first, the bytes after it. Whether a digest is needed, and still what it was when it was
+ * chosen, and its going are one turn of the write queue, and its mutex spans that and the unlink, so that bytes which arrive
+ * meanwhile are not taken for the old ones. A crash between the two leaves a file without a record, which the next collection finds.
  */
 import type { Catalog } from '../../catalog/catalog.js';
-import { eraseDigests, isNeeded, type Erased } from '../../catalog/edges.js';
+import { candidateOf, eraseDigests, isNeeded, type Candidate, type Erased } from '../../catalog/edges.js';
 import { keys } from '../../catalog/keys.js';
 import { removeTag } from '../../catalog/tags.js';
 import type { Transaction } from '../../catalog/transaction.js';
@@ -58,12 +58,12 @@ export class StoredEraser implements Eraser {
     });
   }
 
-  erase(digests: readonly Digest[]): Promise<readonly Erased[]> {
-    return this.#erase(digests, () => Promise.resolve());
+  erase(candidates: readonly Candidate[]): Promise<readonly Erased[]> {
+    return this.#erase(candidates, () => Promise.resolve());
   }
 
-  eraseNeighbours(digests: readonly Digest[]): Promise<readonly Erased[]> {
-    return this.#erase(digests, (tx) => tx.readAhead(digests));
+  eraseNeighbours(candidates: readonly Candidate[]): Promise<readonly Erased[]> {
+    return this.#erase(candidates, (tx) => tx.readAhead(candidates.map(({ digest }) => digest)));
   }
 
   isGone(): boolean {
@@ -74,18 +74,18 @@ export class StoredEraser implements Eraser {
     return false;
   }
 
-  #erase(digests: readonly Digest[], prepare: (tx: Transaction) => Promise<void>): Promise<readonly Erased[]> {
-    const { catalog, store, inUse } = this.#parts;
+  #erase(candidates: readonly Candidate[], prepare: (tx: Transaction) => Promise<void>): Promise<readonly Erased[]> {
+    const { catalog, store } = this.#parts;
     return this.#batches.run(() =>
-      this.#locked(digests, async () => {
+      this.#locked(candidates, async () => {
         const erased = await catalog.turn(async (tx) => {
           assertComplete(catalog);
           await prepare(tx);
           // All are read before any is changed: what one of them needed may go with it, in a turn of its own.
-          const needed = await Promise.all(digests.map((digest) => isNeeded(tx, digest)));
+          const may = await Promise.all(candidates.map((candidate) => this.#mayGo(tx, candidate)));
           return eraseDigests(
             tx,
-            digests.filter((digest, index) => needed[index] === false && !inUse(digest)),
+            candidates.filter((_, index) => may[index]).map(({ digest }) => digest),
           );
         });
         await Promise.all(erased.map(({ digest }) => this.#unlinks.run(() => store.delete(digest))));
@@ -99,9 +99,19 @@ export class StoredEraser implements Eraser {
     );
   }
 
-  #locked<T>(digests: readonly Digest[], task: () => Promise<T>): Promise<T> {
+  async #mayGo(tx: Transaction, { digest, ran }: Candidate): Promise<boolean> {
+    if (this.#parts.inUse(digest) || (await isNeeded(tx, digest))) return false;
+    return (await candidateOf(tx, digest)).ran === ran;
+  }
+
+  #locked<T>(candidates: readonly Candidate[], task: () => Promise<T>): Promise<T> {
     const { digestLocks } = this.#parts;
-    return digests.reduceRight((inner, digest) => () => digestLocks.run(digest, inner), task)();
+    return candidates.reduceRight(
+      (inner, { digest }) =>
+        () =>
+          digestLocks.run(digest, inner),
+      task,
+    )();
   }
 }
 

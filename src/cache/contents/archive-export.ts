@@ -74,10 +74,10 @@ async function add(
   await pipeline(bytes, tar.entry({ name, size, mode: 0o644, mtime: MTIME }), { signal });
 }
 
-async function open({ store, catalog }: ExportParts, digest: Digest): Promise<BlobSource> {
-  const source = await store.open(digest);
+async function open(parts: ExportParts, digest: Digest): Promise<BlobSource> {
+  const source = await parts.store.open(digest);
   if (source) return source;
-  await catalog.forgetBlob(digest);
+  await new Losses(parts).missing(digest);
   throw new AppError('IMAGE_INCOMPLETE', `blob ${digest} went away while its image was exported`);
 }
 

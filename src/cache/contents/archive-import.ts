@@ -3,6 +3,7 @@
  * repositories that they are imported for. What is linked is what the archive brought, never what it merely names, so an
  * archive opens nothing that was here before. An import that fails leaves nothing behind.
  */
+import type { Candidate } from '../../catalog/edges.js';
 import { keys } from '../../catalog/keys.js';
 import type { Clock } from '../../lib/clock.js';
 import { AppError, isAppError } from '../../lib/errors.js';
@@ -228,10 +229,14 @@ function countOf(
   };
 }
 
-/** What the archive brought and no image needs: all of it, when the import failed. */
-async function dropUnneeded({ eraser, log }: ImportParts, intake: ArchiveIntake): Promise<void> {
-  const added = [...intake.blobs].filter(([, taken]) => taken.added).map(([digest]) => digest);
+/** What the archive brought and no image needs: all of it, when the import failed. What clients have pulled since stays. */
+async function dropUnneeded({ catalog, eraser, log }: ImportParts, intake: ArchiveIntake): Promise<void> {
   try {
+    const added: Candidate[] = [];
+    for (const [digest, taken] of intake.blobs) {
+      const blob = taken.added ? await catalog.records.get(keys.blob(digest)) : undefined;
+      if (blob?.via.length === 0) added.push({ digest, ran: blob.ran });
+    }
     await cascade(added, { eraser, gone: () => undefined });
   } catch (error) {
     log.warn({ err: error }, 'what an archive brought for no image is left to the next collection');

@@ -1,12 +1,16 @@
 /** What is chosen to go, and what saves it between the choice and the turn that drops it. */
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
+import { cascade } from '../../../src/cache/collect/eraser.js';
 import { ImaginedEraser } from '../../../src/cache/collect/imagined-eraser.js';
 import { named, Retention } from '../../../src/cache/collect/retention.js';
 import { StoredEraser } from '../../../src/cache/collect/stored-eraser.js';
+import { candidateOf } from '../../../src/catalog/edges.js';
 import { keys } from '../../../src/catalog/keys.js';
+import { deferred } from '../../../src/lib/async.js';
 import { parseTag } from '../../../src/oci/reference.js';
-import { Collected, digest, repositoryOf, type TestImage } from '../support/collected.js';
+import { eventually } from '../../support/eventually.js';
+import { Collected, digest, GRACE, repositoryOf, type TestImage } from '../support/collected.js';
 
 const IMAGES: readonly TestImage[] = [
   ...['a', 'b', 'c', 'd'].map((name) => ({ name, children: [] })),
@@ -19,6 +23,40 @@ async function open(context: TestContext) {
   const inUse = (each: ReturnType<typeof digest>) => cache.inUse.has(each);
   const parts = { catalog: cache.catalog, store: cache.store, digestLocks: cache.locks, inUse };
   return { cache, parts, retention: new Retention(parts) };
+}
+
+const candidates = (cache: Collected, names: readonly string[]) =>
+  Promise.all(names.map((name) => candidateOf(cache.catalog.records, digest(name))));
+
+/** Its bytes are lost and fetched anew. For whoever holds the lock of its digest. */
+async function storeAgain({ clock, catalog, store }: Collected, name: string): Promise<void> {
+  const descriptor = { digest: digest(name), size: 100, mediaType: 'application/octet-stream' };
+  await catalog.forgetBlob(descriptor.digest);
+  await clock.advance(1);
+  await store.put(descriptor.digest, descriptor.size);
+  await catalog.recordBlob({ repository: repositoryOf(), descriptor, public: true });
+}
+
+/** Holds the lock of a digest from when `begin` first asks for it, for `meanwhile`. Resolves when what was begun is over. */
+async function whileItWaits(
+  { locks }: Collected,
+  name: string,
+  begin: () => Promise<unknown>,
+  meanwhile: () => Promise<void>,
+): Promise<void> {
+  const released = deferred<undefined>();
+  const holding = locks.run(digest(name), () => released.promise);
+  let waits = false;
+  const run = locks.run.bind(locks);
+  locks.run = (key, task) => {
+    waits ||= key === digest(name);
+    return run(key, task);
+  };
+  const begun = begin();
+  await eventually(() => waits, `${name} is about to go`);
+  await meanwhile();
+  released.resolve(undefined);
+  await Promise.all([holding, begun]);
 }
 
 describe('the least recently pulled images', () => {
@@ -89,19 +127,21 @@ describe('what something needs', () => {
       await cache.pull('parent');
       await cache.pull('referrer', { by: 'digest' });
       await cache.clock.advance(1000);
-      const all = ['parent', 'child', 'referrer'].map(digest);
+      const all = ['parent', 'child', 'referrer'];
       const eraser = new Eraser(parts);
-      assert.deepEqual(await eraser.erase(all), [], 'by a root, a parent, a root');
+      const erase = async (names: readonly string[]) =>
+        (await eraser.erase(await candidates(cache, names))).map((erased) => erased.digest);
+      assert.deepEqual(await erase(all), [], 'by a root, a parent, a root');
       const victims = await named(cache.catalog, await retention.leastRecent(10, () => true));
       await eraser.dropRoots(victims.filter(({ root }) => root.digest === digest('referrer')));
-      assert.deepEqual(await eraser.erase(all), [], 'the last by its subject');
+      assert.deepEqual(await erase(all), [], 'the last by its subject');
       await eraser.dropRoots(victims.filter(({ root }) => root.digest === digest('parent')));
       await cache.catalog.pin(repositoryOf(), digest('parent'));
-      assert.deepEqual(await eraser.erase(all), [], 'by a pin');
+      assert.deepEqual(await erase(all), [], 'by a pin');
       await cache.catalog.unpin(repositoryOf(), digest('parent'));
       const gone: string[] = [];
-      for (const each of all) gone.push(...(await eraser.erase([each])).map((erased) => erased.digest));
-      assert.deepEqual(gone, all);
+      for (const each of all) gone.push(...(await erase([each])));
+      assert.deepEqual(gone, all.map(digest));
     });
   }
 });
@@ -112,11 +152,61 @@ describe('what a job works on', () => {
       const { cache, parts } = await open(context);
       for (const name of ['x', 'y']) await cache.layer(name);
       cache.inUse.add(digest('x'));
-      const erased = await new Eraser(parts).erase([digest('x'), digest('y')]);
+      const erased = await new Eraser(parts).erase(await candidates(cache, ['x', 'y']));
       assert.deepEqual(
         erased.map((each) => each.digest),
         [digest('y')],
       );
     });
   }
+});
+
+describe('what is stored again after it was chosen', () => {
+  for (const Eraser of [StoredEraser, ImaginedEraser]) {
+    it(`stays, whether it was there before or not: ${Eraser.name}`, async (context) => {
+      const { cache, parts } = await open(context);
+      const names = ['lost', 'absent', 'pulled through another repository'];
+      await cache.layer('lost');
+      await cache.layer('pulled through another repository');
+      const chosen = await candidates(cache, names);
+      await storeAgain(cache, 'lost');
+      await cache.layer('absent');
+      await cache.layer('pulled through another repository', repositoryOf('library/other'));
+      assert.deepEqual(await new Eraser(parts).erase(chosen), []);
+      assert.deepEqual(await cache.stored(names), names);
+    });
+  }
+
+  it('stays, when it comes as a sweep is about to take what was there', async (context) => {
+    const { cache } = await open(context);
+    await cache.layer('x');
+    await cache.clock.advance(GRACE);
+    await whileItWaits(
+      cache,
+      'x',
+      () => cache.collect(),
+      () => storeAgain(cache, 'x'),
+    );
+    assert.deepEqual(await cache.stored(['x']), ['x']);
+  });
+
+  it('stays, when it comes as it is about to go with an image that named it', async (context) => {
+    const { cache, parts } = await open(context);
+    await cache.pull('parent');
+    await cache.catalog.dropRoot(repositoryOf(), digest('parent'));
+    const eraser = new StoredEraser(parts);
+    const erase = async () => cascade(await candidates(cache, ['parent']), { eraser, gone: () => undefined });
+    await whileItWaits(cache, 'child', erase, () => storeAgain(cache, 'child'));
+    assert.deepEqual(await cache.stored(['parent', 'child']), ['child']);
+  });
+
+  it('is erased once, though it was a root of several repositories', async (context) => {
+    const { cache, parts } = await open(context);
+    await cache.layer('x');
+    const [x] = await candidates(cache, ['x']);
+    const gone: string[] = [];
+    const eraser = new StoredEraser(parts);
+    await cascade([x!, x!], { eraser, gone: (erased) => gone.push(erased.digest) });
+    assert.deepEqual(gone, [digest('x')]);
+  });
 });

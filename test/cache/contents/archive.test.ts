@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { ArchiveInvalid, archiveOf } from '../support/archives.js';
 import { makeImage, makeIndex, descriptorOf, content } from '../../support/images.js';
+import { eventually } from '../../support/eventually.js';
 import { parseTag } from '../../../src/oci/reference.js';
 import { bytesOf, image, inPieces, OperatedCache, signal, UPSTREAM } from '../support/contents.js';
 
@@ -68,6 +69,20 @@ describe('an exported archive', () => {
     await cache.pulled('team/app', tag);
     await rm(cache.path(made.layers[0]!.digest));
     await assert.rejects(cache.contents.export([image('team/app:1')], [], signal), { code: 'IMAGE_INCOMPLETE' });
+  });
+
+  it('forgets nothing that was stored again when it came to look', async (t) => {
+    const cache = await OperatedCache.open(t);
+    const made = makeImage({ seed: 'again', layers: [5000] });
+    cache.registry.push('team/app', made, '1');
+    await cache.pulled('team/app', tag);
+    const layer = made.layers[0]!.digest;
+    const { chunks } = await cache.contents.export([image('team/app:1')], [], signal);
+    const open = cache.store.open.bind(cache.store);
+    // What it saw before the bytes came.
+    cache.store.open = (digest) => (digest === layer ? Promise.resolve(undefined) : open(digest));
+    await assert.rejects(bytesOf(chunks), { code: 'IMAGE_INCOMPLETE' });
+    assert.ok(await cache.catalog.blob(layer));
   });
 
   it('ends early rather than with rotten bytes, and what is rotten is quarantined', async (t) => {
@@ -189,6 +204,22 @@ describe('an import', () => {
     await assert.rejects(cache.contents.import(meanwhile(), undefined, signal), { code: 'IMAGE_INCOMPLETE' });
     assert.deepEqual(await cache.catalog.stored(), { blobs: 0, bytes: 0 });
     assert.deepEqual((await cache.contents.list({ untagged: false }, { size: 5 })).items, []);
+  });
+
+  it('that fails leaves what a client has pulled meanwhile', async (t) => {
+    const cache = await OperatedCache.open(t);
+    const wanted = makeImage({ seed: 'pulled meanwhile', layers: [5000] });
+    cache.registry.push('team/app', wanted, '1');
+    const layer = wanted.layers[0]!.digest;
+    const archive = await archiveOf([wanted], { name: 'up.test/team/app:1', last: ['index.json'] });
+    async function* meanwhile(): AsyncIterable<Buffer> {
+      yield* inPieces(archive.subarray(0, -2048));
+      await eventually(async () => (await cache.catalog.blob(layer))?.via.length === 0, 'the archive has brought it');
+      await cache.blob('team/app', layer);
+    }
+    await assert.rejects(cache.contents.import(meanwhile(), undefined, signal), { code: ArchiveInvalid });
+    assert.deepEqual(await cache.catalog.stored(), { blobs: 1, bytes: 5000 });
+    assert.ok(await cache.catalog.link({ upstream: UPSTREAM, name: 'team/app' }, layer));
   });
 
   it('opens nothing that the archive only names', async (t) => {
