@@ -16,6 +16,7 @@ import { statisticsCost } from './statistics.js';
 import type { Bench } from './support/recorder.js';
 import { tlsBlob } from './tls.js';
 import { warmBlob } from './warm.js';
+import { writes } from './writes.js';
 
 interface Entry {
   /** Its heading in the document. */
@@ -43,6 +44,7 @@ export const COMPARISONS: Readonly<Record<string, Entry>> = {
 export const ALONE: Readonly<Record<string, Entry>> = {
   growth: { title: 'As the index grows', run: growth },
   rebuild: { title: 'Rebuild of a lost index', run: rebuild },
+  writes: { title: 'Writes to the index', run: writes },
   statistics: { title: 'What statistics cost', run: statisticsCost },
   metrics: { title: 'What metrics cost', run: metricsCost },
   limits: { title: 'What other means would bring', run: limits },
