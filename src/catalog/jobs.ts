@@ -89,8 +89,9 @@ export class Jobs {
 }
 
 async function all(tx: Transaction): Promise<readonly JobRecord[]> {
+  // They come in the order of their names, which those of one moment keep.
   const jobs = await values(tx.scan(prefixes.jobs));
-  return jobs.sort((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1));
+  return jobs.reverse().sort((a, b) => b.createdAt - a.createdAt);
 }
 
 async function remove(tx: Transaction, { id, requestId }: JobRecord): Promise<void> {

@@ -1,6 +1,6 @@
 /** A data directory is only touched by a program that knows its layout. */
 import assert from 'node:assert/strict';
-import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { checkLayout } from '../../src/catalog/layout.js';
@@ -27,6 +27,20 @@ describe('the layout of a data directory', () => {
       assert.equal(await readFile(join(dir, 'format'), 'utf8'), text);
     });
   }
+
+  it('may be missing where the disk is full, which says the same, but not for another reason', async (t) => {
+    const dir = await temporaryDirectory(t);
+    await symlink('/dev/full', join(dir, 'format.tmp'));
+    await checkLayout(dir);
+    assert.deepEqual(await readdir(dir), []);
+    await assert.rejects(checkLayout(join(dir, 'nowhere')), { code: 'ENOENT' });
+  });
+
+  it('fails when it cannot be read', async (t) => {
+    const dir = await temporaryDirectory(t);
+    await mkdir(join(dir, 'format'));
+    await assert.rejects(checkLayout(dir), { code: 'EISDIR' });
+  });
 
   it('keeps a daemon from starting on what a newer one wrote, until that is put right', async (t) => {
     const daemon = await startTestDaemon(t, { upstreams: [{ name: 'registry.test', url: 'http://127.0.0.1:9' }] });

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { orphan } from '../../../src/cache/collect/leftovers.js';
 import { keys } from '../../../src/catalog/keys.js';
+import { deferred } from '../../../src/lib/async.js';
 import { isAppError } from '../../../src/lib/errors.js';
 import { collect } from '../../support/collect.js';
 import { eventually } from '../../support/eventually.js';
@@ -163,5 +164,18 @@ describe('the collector of a failing index', () => {
     assert.ok(cache.logs.some((line) => line.includes('no room could be made')));
     await cache.clock.advance(1000);
     assert.ok(cache.logs.some((line) => line.includes('looking after the space failed')));
+  });
+});
+
+describe('the collector of a slow index', () => {
+  it('looks after the space once at a time', async (context) => {
+    const cache = await Collected.open(context, []);
+    const answer = deferred<{ readonly blobs: number; readonly bytes: number }>();
+    const stored = context.mock.method(cache.catalog, 'stored', () => answer.promise);
+    await cache.clock.advance(10_000);
+    assert.equal(stored.mock.callCount(), 1);
+    answer.resolve({ blobs: 0, bytes: 0 });
+    await cache.clock.advance(10_000);
+    assert.ok(stored.mock.callCount() > 1);
   });
 });

@@ -104,6 +104,15 @@ describe('the overview of all images', () => {
     assert.equal(plan.more, false);
   });
 
+  it('plans nothing for what an image names and never came', async (context) => {
+    const { cache, look } = await scene(context);
+    await cache.manifest('a', repositoryOf(), 'tag', 'a');
+    await cache.clock.advance(1);
+    Object.assign(cache.policy, { maxSize: 100, highWatermark: 0.9, lowWatermark: 0.1 });
+    const { plan } = await look();
+    assert.deepEqual([plan.images, plan.frees], [1, 100]);
+  });
+
   it('plans, while there is room, what would leave once there is none', async (context) => {
     const { cache, look, pull } = await scene(context);
     await pull('a', 'b', 'c');
