@@ -132,7 +132,7 @@ export class WriteQueue {
       } catch (error) {
         tell = () => fail(error);
       }
-      // Who has seen nothing that is not written yet need not wait, nor share the fate of the batch; also a refusal does.
+      // Who has seen nothing that is not written yet need not wait, nor share the fate of the batch. A refusal may rest on it too.
       if (transaction.isEmpty) tell();
       else written.push(tell);
     }

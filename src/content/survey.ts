@@ -30,12 +30,14 @@ export interface SurveyPage {
 /** From the worker, as JSON: a page, or the end; it sends one for each message it gets. */
 export type SurveyMessage = SurveyPage | 'end';
 
-/** Pages that the worker makes before they are asked for. */
+/** Pages asked for before they are needed. */
 const AHEAD = 3;
 
 /** The pages' prefixes make up all digests. Ends early only by throwing AppError STORE_FAILED. Blobs that come or go meanwhile may be missed or be gone. */
 export async function* survey(blobsDir: string): AsyncGenerator<SurveyPage, undefined> {
   const worker = startWorker(import.meta.url, 'survey-worker', blobsDir);
+  // Also once the loop below is left: an error that nobody listens to would end the daemon.
+  worker.on('error', () => undefined);
   try {
     for (let asked = 0; asked < AHEAD; asked++) worker.postMessage('next');
     for await (const [message] of on(worker, 'message', { close: ['exit'] }) as AsyncIterable<[string]>) {
