@@ -3,7 +3,7 @@
  * with no room to store, straight through.
  */
 import type { Catalog } from '../catalog/catalog.js';
-import type { BlobStore, ByteRange } from '../content/blob-store.js';
+import type { BlobSource, BlobStore, ByteRange } from '../content/blob-store.js';
 import type { Spool } from '../content/spool.js';
 import { abortable, type SingleFlight } from '../lib/async.js';
 import type { Clock } from '../lib/clock.js';
@@ -161,7 +161,7 @@ export class Blobs {
       source = await store.open(digest, range);
     } catch (error) {
       if (!isAppError(error, 'BLOB_CORRUPT')) throw error;
-      await losses.bad(digest, () => Promise.resolve(error));
+      await losses.bad(digest, () => whyNotOpened(store, digest));
       return undefined;
     }
     if (!source) {
@@ -184,11 +184,11 @@ export class Blobs {
   }
 
   /** A read error on the way means that the disk no longer has what it had: set it aside at once. */
-  async *#watched(source: AsyncIterable<Buffer>, digest: Digest): AsyncGenerator<Buffer, void, undefined> {
+  async *#watched(source: BlobSource, digest: Digest): AsyncGenerator<Buffer, void, undefined> {
     try {
       yield* source;
     } catch (error) {
-      if (isAppError(error, 'BLOB_CORRUPT')) await this.#parts.losses.bad(digest, () => Promise.resolve(error));
+      if (isAppError(error, 'BLOB_CORRUPT')) await this.#parts.losses.badAsRead(digest, source, error);
       throw error;
     }
   }
@@ -290,6 +290,17 @@ export class Blobs {
 /** What upstream said to the repository that started a flight binds nobody else. */
 const concernsOnly = (starter: Repository, joiner: Repository, error: unknown): boolean =>
   starter.name !== joiner.name && isAppError(error, 'BLOB_UNKNOWN', 'DENIED');
+
+/** Undefined when it can be, or is not there. */
+async function whyNotOpened(store: BlobStore, digest: Digest): Promise<unknown> {
+  try {
+    await (await store.open(digest))?.close();
+    return undefined;
+  } catch (error) {
+    if (isAppError(error, 'BLOB_CORRUPT')) return error;
+    throw error;
+  }
+}
 
 const headKey = (repository: Repository, digest: Digest): string =>
   `${repository.upstream} ${repository.name} ${digest}`;

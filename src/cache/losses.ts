@@ -1,10 +1,10 @@
 /**
  * What is done when stored bytes are not what their record says: gone, too short, unreadable, rotten. The blob is forgotten,
- * so that the next request fetches it anew; what is bad is set aside first. Both look again under the digest's lock,
+ * so that the next request fetches it anew; what is bad is set aside first. All of them look again under the digest's lock,
  * because a flight may have published good bytes since the caller looked.
  */
 import type { Catalog } from '../catalog/catalog.js';
-import type { BlobStore } from '../content/blob-store.js';
+import type { BlobSource, BlobStore } from '../content/blob-store.js';
 import type { KeyedMutex } from '../lib/async.js';
 import type { Logger } from '../lib/log.js';
 import type { Digest } from '../oci/digest.js';
@@ -44,5 +44,10 @@ export class Losses {
       await store.quarantine(digest);
       await note(log, 'a lost blob', catalog.forgetBlob(digest));
     });
+  }
+
+  /** What was read from `source` is bad, which says nothing of bytes that have taken its place. */
+  badAsRead(digest: Digest, source: BlobSource, why: unknown): Promise<void> {
+    return this.bad(digest, async () => ((await source.isCurrent()) ? why : undefined));
   }
 }

@@ -46,7 +46,7 @@ export async function putBlob(tx: Transaction, stored: StoredBlob, { at, ran }: 
 
 /**
  * Records verified bytes that nobody may have yet: an import links them once all of it is here. Until then they are what
- * no manifest ever referenced, and so kept for the grace period. Does nothing for what is recorded already.
+ * no manifest ever referenced, and so kept for the grace period. What is recorded already is as new as if it were not.
  */
 export async function putUnlinked(
   tx: Transaction,
@@ -54,7 +54,10 @@ export async function putUnlinked(
   { at, ran }: UseRecord,
 ): Promise<void> {
   const known = await tx.get(keys.blob(digest));
-  if (known && !known.unseen) return;
+  if (known && !known.unseen) {
+    tx.put(keys.blob(digest), { ...known, ran });
+    return;
+  }
   await removeLinks(tx, digest);
   await putBlobRecord(tx, digest, { size, mediaType, storedAt: at, ran, via: [] });
 }

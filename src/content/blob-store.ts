@@ -26,6 +26,8 @@ export interface BlobSource extends AsyncIterable<Buffer> {
   readonly size: number;
   /** Where a program beside us reads it as a file, below the directory of the store; undefined when only we can. */
   readonly path: string | undefined;
+  /** Whether these bytes are still what is stored: good ones may have come in their place since. Also when it is closed. */
+  isCurrent(): Promise<boolean>;
   /** Needed only when the source is not read to its end. Idempotent. */
   close(): Promise<void>;
 }

@@ -11,6 +11,7 @@ import type { ReadBudget } from './read-budget.js';
 export class FileSource implements BlobSource {
   readonly size: number;
   readonly path: string;
+  readonly isCurrent: () => Promise<boolean>;
   readonly #file: OpenFile;
   readonly #budget: ReadBudget;
   readonly #end: number;
@@ -20,12 +21,17 @@ export class FileSource implements BlobSource {
   #closing: Promise<void> | undefined;
 
   /** Reads `start` to `end` of a file of `size` bytes that lies at `path` below the store, and closes it. */
-  constructor(file: OpenFile, budget: ReadBudget, blob: Pick<BlobSource, 'size'> & ByteRange & { path: string }) {
-    const { path, size, start, end } = blob;
+  constructor(
+    file: OpenFile,
+    budget: ReadBudget,
+    blob: Pick<BlobSource, 'size' | 'isCurrent'> & ByteRange & { path: string },
+  ) {
+    const { path, size, start, end, isCurrent } = blob;
     this.#file = file;
     this.#budget = budget;
     this.size = size;
     this.path = path;
+    this.isCurrent = isCurrent;
     this.#at = start;
     this.#end = end;
     this.#buffers = [new ChunkBuffer(budget), new ChunkBuffer(budget)];

@@ -13,7 +13,15 @@ import { digestAlgorithm, digestHex, isDigest, type Digest, type DigestAlgorithm
 import { blobPath } from './blob-path.js';
 import type { BlobInfo, BlobSource, BlobStore, ByteRange } from './blob-store.js';
 import { FileSource } from './file-source.js';
-import { nodeFileSystem, readError, storageError, syncDirectory, type FileSystem, type OpenFile } from './open-file.js';
+import {
+  nodeFileSystem,
+  readError,
+  storageError,
+  syncDirectory,
+  type FileStat,
+  type FileSystem,
+  type OpenFile,
+} from './open-file.js';
 import type { ReadBudget } from './read-budget.js';
 import type { VerifiedFile } from './spool.js';
 
@@ -68,10 +76,12 @@ export class FilesystemBlobStore implements BlobStore {
   async open(digest: Digest, range?: ByteRange): Promise<BlobSource | undefined> {
     const file = await absentAsUndefined(this.#fs.open(this.#path(digest), 'r'), 'opening a blob', readError);
     if (!file) return undefined;
-    const size = await sizeOf(file);
+    const opened = await statOf(file);
+    const { size } = opened;
     const start = Math.min(Math.max(range?.start ?? 0, 0), size);
     const end = Math.min(range?.end ?? size, size);
-    return new FileSource(file, this.#budget, { path: blobPath('', digest), size, start, end });
+    const isCurrent = () => this.#isStill(digest, opened);
+    return new FileSource(file, this.#budget, { path: blobPath('', digest), size, start, end, isCurrent });
   }
 
   publish(file: VerifiedFile): Promise<void> {
@@ -152,6 +162,12 @@ export class FilesystemBlobStore implements BlobStore {
     }
   }
 
+  /** An inode's number is used again once its file is gone; with the time of writing it is not. */
+  async #isStill(digest: Digest, { ino, mtimeMs }: FileStat): Promise<boolean> {
+    const found = await absentAsUndefined(stat(this.#path(digest)), 'looking for a blob');
+    return found?.ino === ino && found.mtimeMs === mtimeMs;
+  }
+
   /** Synced by whoever needs it first, also when it is there: the one who made it may have been killed before. */
   async #ensureShard(shard: string): Promise<void> {
     let ensured = this.#shards.get(shard);
@@ -172,9 +188,9 @@ export class FilesystemBlobStore implements BlobStore {
   }
 }
 
-async function sizeOf(file: OpenFile): Promise<number> {
+async function statOf(file: OpenFile): Promise<FileStat> {
   try {
-    return (await file.stat()).size;
+    return await file.stat();
   } catch (error) {
     await file.close();
     throw readError(error, 'opening a blob');

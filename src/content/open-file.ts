@@ -6,6 +6,12 @@ import { open, statfs } from 'node:fs/promises';
 import { AppError, systemCode } from '../lib/errors.js';
 
 /** The part of node's FileHandle that spools and stores need. */
+export interface FileStat {
+  readonly size: number;
+  readonly ino: number;
+  readonly mtimeMs: number;
+}
+
 export interface OpenFile {
   /** May write less than it was given. */
   writev(buffers: readonly Uint8Array[], position: number): Promise<{ readonly bytesWritten: number }>;
@@ -13,7 +19,7 @@ export interface OpenFile {
   sync(): Promise<void>;
   datasync(): Promise<void>;
   truncate(length: number): Promise<void>;
-  stat(): Promise<{ readonly size: number }>;
+  stat(): Promise<FileStat>;
   /** Waits for what is under way on the file. */
   close(): Promise<void>;
 }

@@ -38,6 +38,9 @@ describe('Catalog: links', () => {
     await catalog.recordBlob({ repository: B, descriptor: LAYER, public: false });
     const record = await catalog.blob(LAYER.digest);
     assert.deepEqual([record?.storedAt, record?.ran], [storedAt, 1000]);
+    await clock.advance(1000);
+    await catalog.recordUnlinked(LAYER);
+    assert.deepEqual(await catalog.blob(LAYER.digest), { ...record, ran: 2000 });
   });
 
   it('does not link what a manifest merely names', async (t) => {

@@ -85,7 +85,11 @@ describe('the catalog, where it is seldom asked', () => {
     catalog.noteUse(R, IMAGE.digest, 1);
     await catalog.flush();
     const [erased] = await catalog.turn((tx) => eraseDigests(tx, [IMAGE.digest]));
-    assert.deepEqual(erased, { digest: IMAGE.digest, size: IMAGE.size, freed: [{ digest: LAYER.digest, ran: undefined }] });
+    assert.deepEqual(erased, {
+      digest: IMAGE.digest,
+      size: IMAGE.size,
+      freed: [{ digest: LAYER.digest, ran: undefined }],
+    });
     for (const prefix of ['root ', 'used ', 'link ', 'held ', 'blob ', 'manifest ', 'parent ']) {
       assert.deepEqual(await collect(catalog.records.scan(prefix)), [], prefix);
     }

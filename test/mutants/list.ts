@@ -240,8 +240,8 @@ export const MUTANTS: readonly Mutant[] = [
     promise: 10,
     what: 'what was stored again since it was chosen goes',
     file: 'cache/collect/stored-eraser.ts',
-    from: 'return (await candidateOf(tx, digest)).ran === ran;',
-    to: 'return (await candidateOf(tx, digest)).ran === ran || true;',
+    from: 'return (await tx.get(keys.blob(digest)))?.ran === ran;',
+    to: 'return (await tx.get(keys.blob(digest)))?.ran === ran || true;',
     test: 'cache/collect/retention',
   },
   {

@@ -14,12 +14,13 @@ import { mayGo, rootKey, type NamedVictim, type RetentionParts } from './retenti
 
 export class ImaginedEraser implements Eraser {
   readonly #parts: RetentionParts;
-  readonly #unlink: (digest: Digest) => Promise<void>;
+  /** False when there was nothing to unlink, or it may not be. */
+  readonly #unlink: (digest: Digest) => Promise<boolean>;
   readonly #gone = new DigestSet();
   readonly #dropped = new DigestSet();
   readonly #victims: NamedVictim[] = [];
 
-  constructor(parts: RetentionParts, unlink: (digest: Digest) => Promise<void> = () => Promise.resolve()) {
+  constructor(parts: RetentionParts, unlink: (digest: Digest) => Promise<boolean> = () => Promise.resolve(true)) {
     this.#parts = parts;
     this.#unlink = unlink;
   }
@@ -66,11 +67,12 @@ export class ImaginedEraser implements Eraser {
       const freed = await freedBy(records, digest, await records.get(keys.manifest(digest)));
       erased.push({ digest, size: blob?.size, freed });
     }
-    for (const { digest } of erased) {
-      this.#gone.add(digest);
-      await this.#unlink(digest);
+    const went: Erased[] = [];
+    for (const each of erased) {
+      this.#gone.add(each.digest);
+      went.push((await this.#unlink(each.digest)) ? each : { ...each, size: undefined });
     }
-    return erased;
+    return went;
   }
 
   /** What `isNeeded` of the catalog asks, less what is imagined to be gone. */

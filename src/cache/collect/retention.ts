@@ -27,8 +27,8 @@ export interface NamedVictim extends Victim {
   readonly tags: readonly Tag[];
 }
 
-interface Candidate extends Victim {
-  /** The running time of its last use. */
+interface Ranked extends Victim {
+  /** The running time of its last use, or when it was stored again after that. */
   readonly ran: number | undefined;
 }
 
@@ -47,30 +47,30 @@ export class Retention {
 
   /** Those not pulled for `retention` ms, in no order. Unless it is a `dryRun`, images without a known use age from now on. */
   async *expired(retention: number, dryRun: boolean): AsyncIterable<Victim> {
-    for await (const candidate of this.#candidates()) {
-      const { root, chosenAt, ran } = candidate;
+    for await (const image of this.#all()) {
+      const { root, chosenAt, ran } = image;
       if (ran === undefined) {
         if (!dryRun) this.#parts.catalog.noteUse(root.repository, root.digest, root.at);
-      } else if (chosenAt - ran >= retention) yield candidate;
+      } else if (chosenAt - ran >= retention) yield image;
     }
   }
 
   /** At most `most` of those that `among` accepts, the least recently pulled first. */
   async leastRecent(most: number, among: (root: Root) => boolean): Promise<readonly Victim[]> {
-    let chosen: Candidate[] = [];
+    let chosen: Ranked[] = [];
     const trim = () => {
       chosen = chosen.sort(olderFirst).slice(0, most);
     };
-    for await (const candidate of this.#candidates()) {
-      if (!among(candidate.root)) continue;
-      chosen.push(candidate);
+    for await (const image of this.#all()) {
+      if (!among(image.root)) continue;
+      chosen.push(image);
       if (chosen.length >= 2 * most) trim();
     }
     trim();
     return chosen;
   }
 
-  async *#candidates(): AsyncIterable<Candidate> {
+  async *#all(): AsyncIterable<Ranked> {
     const { catalog, inUse } = this.#parts;
     const chosenAt = catalog.runningTime;
     const { records } = catalog;
@@ -82,7 +82,8 @@ export class Retention {
       if (breath.due) await breath.take();
       if (pinned.has(root.digest) || inUse(root.digest)) continue;
       const use = await this.#lastUse(root.repository, root.digest, manifests);
-      yield { root, chosenAt, lastPulledAt: use?.at ?? root.at, ran: use?.ran };
+      const ran = use && Math.max(use.ran, await storedAt(records, root.digest));
+      yield { root, chosenAt, lastPulledAt: use?.at ?? root.at, ran };
     }
   }
 
@@ -115,8 +116,13 @@ export async function mayGo(parts: RetentionParts, records: Records, victim: Vic
   if (!(await records.get(keys.root(digest, repository)))) return false;
   for await (const _ of records.scan(prefixes.pinsOn(digest))) return false;
   const use = await parts.catalog.lastUse(repository, digest);
-  return !(use && use.ran >= victim.chosenAt) && !parts.inUse(digest);
+  const ran = Math.max(use?.ran ?? -Infinity, await storedAt(records, digest));
+  return ran < victim.chosenAt && !parts.inUse(digest);
 }
+
+/** Whoever stores an image may note its use later, or never: an import, or a client that has left. */
+const storedAt = async (records: Records, digest: Digest): Promise<number> =>
+  (await records.get(keys.blob(digest)))?.ran ?? -Infinity;
 
 /** One name for one root. */
 export const rootKey = ({ repository, digest }: Pick<Root, 'repository' | 'digest'>): string =>
@@ -125,7 +131,7 @@ export const rootKey = ({ repository, digest }: Pick<Root, 'repository' | 'diges
 const scopeOf = ({ upstream, name }: Repository): string => `${upstream} ${name}`;
 
 /** Unknown is newest. */
-const olderFirst = (a: Candidate, b: Candidate): number =>
+const olderFirst = (a: Ranked, b: Ranked): number =>
   (a.ran ?? a.chosenAt) - (b.ran ?? b.chosenAt) || a.root.at - b.root.at;
 
 async function digestsWith(records: PagedRecords, prefix: string): Promise<DigestSet> {

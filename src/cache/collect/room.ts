@@ -47,16 +47,28 @@ export interface RoomParts extends EraserParts {
   readonly signal: AbortSignal;
 }
 
+interface Ahead {
+  readonly eraser: ImaginedEraser;
+  /** Whose bytes are gone. */
+  readonly digests: Digest[];
+  readonly time: number;
+}
+
 export class Room {
   readonly #parts: RoomParts;
   readonly #retention: Retention;
   readonly #mutex = new Mutex();
-  /** What went while the index was full: its records are still there. */
-  #ahead: { readonly eraser: ImaginedEraser; readonly digests: Digest[] } | undefined;
+  /** What went while the index was full: its records are still there. One for each time that it was full without a break. */
+  readonly #ahead: Ahead[] = [];
+  /** Counts them: what was imagined before the index took writes again may not be true any more. */
+  #time = 0;
 
   constructor(parts: RoomParts) {
     this.#parts = parts;
     this.#retention = new Retention(parts);
+    parts.catalog.onStateChange((health) => {
+      if (!isFull(health)) this.#time++;
+    });
   }
 
   /** Callers wait for each other: room that was made for one may do for the next. */
@@ -108,32 +120,42 @@ export class Room {
   /** One until the index has recovered: it knows what has gone already. */
   #eraserAhead(): ImaginedEraser {
     const { catalog, store, digestLocks } = this.#parts;
-    if (this.#ahead) return this.#ahead.eraser;
+    const last = this.#ahead.at(-1);
+    if (last?.time === this.#time) return last.eraser;
     const digests: Digest[] = [];
+    const time = this.#time;
     const unlink = (digest: Digest) =>
       digestLocks.run(digest, async () => {
         // With an index that writes again, somebody may have come to need it since it was looked up.
-        if (isFull(catalog.health) && (await store.delete(digest))) digests.push(digest);
+        const went = time === this.#time && isFull(catalog.health) && (await store.delete(digest));
+        if (went) digests.push(digest);
+        return went;
       });
-    this.#ahead = { eraser: new ImaginedEraser(this.#parts, unlink), digests };
-    return this.#ahead.eraser;
+    const eraser = new ImaginedEraser(this.#parts, unlink);
+    this.#ahead.push({ eraser, digests, time });
+    return eraser;
   }
 
   /** The records of what was unlinked follow: by the usual way where nothing needs them now, else alone. */
   async #catchUp(): Promise<void> {
+    for (let ahead = this.#ahead[0]; ahead; ahead = this.#ahead[0]) {
+      await this.#forget(ahead);
+      this.#ahead.shift();
+    }
+  }
+
+  async #forget({ eraser: imagined, digests }: Ahead): Promise<void> {
     const { catalog, eraser, store, digestLocks } = this.#parts;
-    if (!this.#ahead) return;
-    for (const batch of slices(this.#ahead.eraser.victims, BATCH)) {
+    for (const batch of slices(imagined.victims, BATCH)) {
       const dropped = await eraser.dropRoots(batch);
       const freed = await Promise.all(dropped.map(({ root }) => candidateOf(catalog.records, root.digest)));
       await cascade(freed, { eraser, gone: () => undefined });
     }
-    for (const digest of this.#ahead.digests) {
+    for (const digest of digests) {
       await digestLocks.run(digest, async () => {
         if ((await catalog.blob(digest)) && !(await store.stat(digest))) await catalog.forgetBlob(digest);
       });
     }
-    this.#ahead = undefined;
   }
 }
 

@@ -4,7 +4,7 @@
  * meanwhile are not taken for the old ones. A crash between the two leaves a file without a record, which the next collection finds.
  */
 import type { Catalog } from '../../catalog/catalog.js';
-import { candidateOf, eraseDigests, isNeeded, type Candidate, type Erased } from '../../catalog/edges.js';
+import { eraseDigests, isNeeded, type Candidate, type Erased } from '../../catalog/edges.js';
 import { keys } from '../../catalog/keys.js';
 import { removeTag } from '../../catalog/tags.js';
 import type { Transaction } from '../../catalog/transaction.js';
@@ -82,7 +82,7 @@ export class StoredEraser implements Eraser {
           assertComplete(catalog);
           await prepare(tx);
           // All are read before any is changed: what one of them needed may go with it, in a turn of its own.
-          const may = await Promise.all(candidates.map((candidate) => this.#mayGo(tx, candidate)));
+          const may = await Promise.all(candidates.map((candidate) => this.#isStillSo(tx, candidate)));
           return eraseDigests(
             tx,
             candidates.filter((_, index) => may[index]).map(({ digest }) => digest),
@@ -99,9 +99,9 @@ export class StoredEraser implements Eraser {
     );
   }
 
-  async #mayGo(tx: Transaction, { digest, ran }: Candidate): Promise<boolean> {
+  async #isStillSo(tx: Transaction, { digest, ran }: Candidate): Promise<boolean> {
     if (this.#parts.inUse(digest) || (await isNeeded(tx, digest))) return false;
-    return (await candidateOf(tx, digest)).ran === ran;
+    return (await tx.get(keys.blob(digest)))?.ran === ran;
   }
 
   #locked<T>(candidates: readonly Candidate[], task: () => Promise<T>): Promise<T> {

@@ -88,7 +88,6 @@ async function* verified(
   digest: Digest,
   size: number,
 ): AsyncGenerator<Buffer, void> {
-  const { store, catalog, digestLocks, log } = parts;
   const hash = newHash(digest);
   let at = 0;
   try {
@@ -101,7 +100,7 @@ async function* verified(
     }
   } catch (error) {
     if (isAppError(error, 'BLOB_CORRUPT')) {
-      await new Losses({ store, catalog, digestLocks, log }).bad(digest, () => Promise.resolve(error));
+      await new Losses(parts).badAsRead(digest, source, error);
     }
     throw error;
   }

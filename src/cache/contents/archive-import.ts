@@ -3,6 +3,7 @@
  * repositories that they are imported for. What is linked is what the archive brought, never what it merely names, so an
  * archive opens nothing that was here before. An import that fails leaves nothing behind.
  */
+import type { Catalog } from '../../catalog/catalog.js';
 import type { Candidate } from '../../catalog/edges.js';
 import { keys } from '../../catalog/keys.js';
 import type { Clock } from '../../lib/clock.js';
@@ -174,10 +175,19 @@ async function link(parts: ImportParts, image: ArchivedImage): Promise<void> {
     const all = [...manifests.keys(), ...blobs].filter((digest) => !isEmptyDigest(digest));
     if (!(await catalog.linkImported(repository, all))) throw wentAway(image);
   } catch (error) {
-    if (!wasRoot) await catalog.dropRoot(repository, descriptor.digest);
+    if (!wasRoot) await dropOwnRoot(catalog, repository, descriptor.digest);
     throw error;
   }
   if (reference.tag !== undefined) await catalog.pointTag(repository, reference.tag, descriptor, clock.now(), true);
+}
+
+/** Not one that a client has made by a pull since. */
+async function dropOwnRoot(catalog: Catalog, repository: Repository, digest: Digest): Promise<void> {
+  await catalog.turn(async (tx) => {
+    const key = keys.root(digest, repository);
+    const pulled = (await tx.get(keys.blob(digest)))?.via.length !== 0;
+    if ((await tx.get(key))?.by === 'digest' && !pulled) tx.delete(key);
+  });
 }
 
 function record(

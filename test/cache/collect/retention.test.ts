@@ -76,6 +76,58 @@ describe('the least recently pulled images', () => {
   });
 });
 
+describe('an image of which only its root is known', () => {
+  it('is chosen by that', async (context) => {
+    const { cache, retention } = await open(context);
+    await cache.pull('a');
+    await cache.clock.advance(1000);
+    const known = { repository: repositoryOf(), digest: digest('known by its root') };
+    await cache.catalog.turn((tx) => tx.put(keys.root(known.digest, known.repository), { by: 'tag', at: 0 }));
+    const chosen = await retention.leastRecent(10, () => true);
+    assert.deepEqual(
+      chosen.map(({ root }) => root.digest),
+      [digest('a'), known.digest],
+    );
+  });
+});
+
+describe('images of one moment', () => {
+  it('are chosen in the order in which they came to be roots', async (context) => {
+    const { cache, retention } = await open(context);
+    await cache.manifest('d', repositoryOf(), 'tag', 'd');
+    await cache.clock.advance(1);
+    for (const name of ['c', 'a', 'b']) {
+      await cache.manifest(name, repositoryOf(), 'tag', name);
+      cache.clock.jump(1);
+    }
+    cache.catalog.noteUse(repositoryOf(), digest('d'), cache.clock.now());
+    for (const name of ['a', 'c', 'b']) cache.catalog.noteUse(repositoryOf(), digest(name), cache.clock.now());
+    const chosen = await retention.leastRecent(10, () => true);
+    assert.deepEqual(
+      chosen.map(({ root }) => root.digest),
+      ['d', 'c', 'a', 'b'].map(digest),
+    );
+  });
+});
+
+describe('an image that is stored again', () => {
+  it('is as new as one that is pulled, though nobody has noted a use of it', async (context) => {
+    const { cache, retention } = await open(context);
+    await cache.pull('a');
+    await cache.clock.advance(1000);
+    await cache.pull('b');
+    await cache.clock.advance(1000);
+    await cache.catalog.forgetBlob(digest('a'));
+    cache.store.sizes.delete(digest('a'));
+    await cache.manifest('a', repositoryOf(), 'tag', 'a');
+    const chosen = await retention.leastRecent(10, () => true);
+    assert.deepEqual(
+      chosen.map(({ root }) => root.digest),
+      ['b', 'a'].map(digest),
+    );
+  });
+});
+
 describe('an image that was chosen', () => {
   const a = { repository: repositoryOf(), digest: digest('a') };
   const saves: Record<string, (cache: Collected) => unknown> = {
@@ -83,6 +135,11 @@ describe('an image that was chosen', () => {
     'a pin': (cache) => cache.catalog.pin(a.repository, parseTag('a')),
     'a job': (cache) => {
       cache.inUse.add(a.digest);
+    },
+    'its storing': async (cache) => {
+      await cache.catalog.forgetBlob(a.digest);
+      cache.store.sizes.delete(a.digest);
+      await cache.manifest('a', a.repository, 'tag', 'a');
     },
     'that another has dropped it': (cache) =>
       cache.catalog.turn((tx) => {

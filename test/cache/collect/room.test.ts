@@ -3,16 +3,18 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { Room, withRoom } from '../../../src/cache/collect/room.js';
 import { StoredEraser } from '../../../src/cache/collect/stored-eraser.js';
+import { deferred } from '../../../src/lib/async.js';
 import { AppError, isAppError } from '../../../src/lib/errors.js';
 import { BLOB, FaultyDisk, openSpool } from '../../content/support.js';
+import { eventually } from '../../support/eventually.js';
 import { Collected, digest, type TestImage } from '../support/collected.js';
 
 const IMAGES: readonly TestImage[] = ['a', 'b', 'c'].map((name) => ({ name, children: [`${name} layer`] }));
 const NAMES = IMAGES.flatMap(({ name, children }) => [name, ...children]);
 
-async function open(context: TestContext) {
-  const cache = await Collected.open(context, IMAGES);
-  for (const { name } of IMAGES) {
+async function open(context: TestContext, images = IMAGES) {
+  const cache = await Collected.open(context, images);
+  for (const { name } of images) {
     await cache.pull(name);
     await cache.clock.advance(1000);
   }
@@ -60,6 +62,45 @@ describe('room for a fill', () => {
       withRoom(() => Promise.resolve(false), 1, full),
       (error) => isAppError(error, 'STORE_FULL'),
     );
+  });
+
+  it('is not made of what an image needs that went while the index was full, and has come again', async (context) => {
+    const shared = ['a', 'b'].map((name) => ({ name, children: ['base'] }));
+    const { cache, disk, room, fill } = await open(context, shared);
+    const files = () => ['a', 'b', 'base'].filter((name) => cache.store.sizes.has(digest(name)));
+    disk.freeBytes = 0;
+    await fill();
+    assert.equal(await room.make(90), true);
+    assert.deepEqual(files(), ['b', 'base']);
+    cache.index.hasSpace = true;
+    await cache.clock.advance(10_000);
+    assert.equal(cache.catalog.health, 'ready');
+    await cache.pull('a');
+    await fill();
+    assert.equal(await room.make(90), true);
+    assert.deepEqual(files(), ['a', 'base']);
+    cache.index.hasSpace = true;
+    await cache.clock.advance(10_000);
+    await room.tend();
+    assert.deepEqual(await cache.stored(['a', 'b', 'base']), ['a', 'base']);
+  });
+
+  it('is not made of what was looked up before the index took writes in between', async (context) => {
+    const { cache, disk, room, fill } = await open(context, [{ name: 'a', children: ['base'] }]);
+    disk.freeBytes = 0;
+    await fill();
+    const released = deferred<undefined>();
+    const holding = cache.locks.run(digest('base'), () => released.promise);
+    const making = room.make(150);
+    await eventually(() => !cache.store.sizes.has(digest('a')), 'the manifest has gone');
+    cache.index.hasSpace = true;
+    await cache.clock.advance(10_000);
+    assert.equal(cache.catalog.health, 'ready');
+    await fill();
+    released.resolve(undefined);
+    await holding;
+    assert.equal(await making, false);
+    assert.ok(cache.store.sizes.has(digest('base')));
   });
 
   it('goes on ahead of the index when that becomes full meanwhile, and counts what lost its record', async (context) => {

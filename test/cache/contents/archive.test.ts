@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { ArchiveInvalid, archiveOf } from '../support/archives.js';
 import { makeImage, makeIndex, descriptorOf, content } from '../../support/images.js';
+import { collect } from '../../support/collect.js';
 import { eventually } from '../../support/eventually.js';
 import { parseTag } from '../../../src/oci/reference.js';
 import { bytesOf, image, inPieces, OperatedCache, signal, UPSTREAM } from '../support/contents.js';
@@ -220,6 +221,20 @@ describe('an import', () => {
     await assert.rejects(cache.contents.import(meanwhile(), undefined, signal), { code: ArchiveInvalid });
     assert.deepEqual(await cache.catalog.stored(), { blobs: 1, bytes: 5000 });
     assert.ok(await cache.catalog.link({ upstream: UPSTREAM, name: 'team/app' }, layer));
+  });
+
+  it('that fails leaves the image that a client has pulled by its tag meanwhile', async (t) => {
+    const cache = await OperatedCache.open(t);
+    const wanted = makeImage({ seed: 'pulled by tag meanwhile' });
+    cache.registry.push('team/app', wanted, '1');
+    t.mock.method(cache.catalog, 'linkImported', async () => {
+      await cache.pulled('team/app', tag);
+      return false;
+    });
+    const archive = await archiveOf([wanted], { name: 'up.test/team/app:1' });
+    await assert.rejects(cache.contents.import(inPieces(archive), undefined, signal), { code: 'IMAGE_INCOMPLETE' });
+    assert.equal((await cache.contents.list({ untagged: false }, { size: 5 })).items.length, 1);
+    assert.equal((await collect(cache.catalog.roots())).length, 1);
   });
 
   it('opens nothing that the archive only names', async (t) => {
