@@ -134,7 +134,8 @@ describe('the status page', () => {
     const url = `${daemon.adminUrl}/`;
     const look = async () => (await get(url)).body.toString();
     await eventually(async () => (await look()).includes('id="largest"'), 'everything is looked up');
-    const image = makeImage({ seed: 'slow' });
+    // Large enough to be answered before all of it is here.
+    const image = makeImage({ seed: 'slow', layers: [2_000_000] });
     registry.push('secret/project', image, 'v2');
     await daemon.manifest('secret/project', 'v2');
     const gate = registry.hold({ kind: 'blob', at: 'last' });
