@@ -48,6 +48,6 @@ export class Losses {
 
   /** What was read from `source` is bad, which says nothing of bytes that have taken its place. */
   badAsRead(digest: Digest, source: BlobSource, why: unknown): Promise<void> {
-    return this.bad(digest, async () => ((await source.isCurrent()) ? why : undefined));
+    return this.bad(digest, async () => ((await source.isCurrent().catch(() => true)) ? why : undefined));
   }
 }

@@ -54,12 +54,10 @@ export async function putUnlinked(
   { at, ran }: UseRecord,
 ): Promise<void> {
   const known = await tx.get(keys.blob(digest));
-  if (known && !known.unseen) {
-    tx.put(keys.blob(digest), { ...known, ran });
-    return;
-  }
-  await removeLinks(tx, digest);
-  await putBlobRecord(tx, digest, { size, mediaType, storedAt: at, ran, via: [] });
+  const before = known?.unseen ? undefined : known;
+  if (!before) await removeLinks(tx, digest);
+  const { storedAt = at, via = [] } = before ?? {};
+  await putBlobRecord(tx, digest, { size, mediaType: before?.mediaType ?? mediaType, storedAt, ran, via });
 }
 
 /** Makes or refreshes a link. One that was imported stays imported. */

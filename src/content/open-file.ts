@@ -5,13 +5,13 @@
 import { open, statfs } from 'node:fs/promises';
 import { AppError, systemCode } from '../lib/errors.js';
 
-/** The part of node's FileHandle that spools and stores need. */
 export interface FileStat {
   readonly size: number;
   readonly ino: number;
   readonly mtimeMs: number;
 }
 
+/** The part of node's FileHandle that spools and stores need. */
 export interface OpenFile {
   /** May write less than it was given. */
   writev(buffers: readonly Uint8Array[], position: number): Promise<{ readonly bytesWritten: number }>;

@@ -39,8 +39,9 @@ describe('Catalog: links', () => {
     const record = await catalog.blob(LAYER.digest);
     assert.deepEqual([record?.storedAt, record?.ran], [storedAt, 1000]);
     await clock.advance(1000);
-    await catalog.recordUnlinked(LAYER);
-    assert.deepEqual(await catalog.blob(LAYER.digest), { ...record, ran: 2000 });
+    await catalog.recordUnlinked({ ...LAYER, size: LAYER.size + 1 });
+    assert.deepEqual(await catalog.blob(LAYER.digest), { ...record, size: LAYER.size + 1, ran: 2000 });
+    assert.deepEqual(await catalog.stored(), { blobs: 1, bytes: LAYER.size + 1 });
   });
 
   it('does not link what a manifest merely names', async (t) => {

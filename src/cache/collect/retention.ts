@@ -120,9 +120,14 @@ export async function mayGo(parts: RetentionParts, records: Records, victim: Vic
   return ran < victim.chosenAt && !parts.inUse(digest);
 }
 
-/** Whoever stores an image may note its use later, or never: an import, or a client that has left. */
-const storedAt = async (records: Records, digest: Digest): Promise<number> =>
-  (await records.get(keys.blob(digest)))?.ran ?? -Infinity;
+/**
+ * Whoever stores an image may note its use later, or never: an import, or a client that has left. What a rebuild of the index
+ * has found was not stored then.
+ */
+export async function storedAt(records: Records, digest: Digest): Promise<number> {
+  const blob = await records.get(keys.blob(digest));
+  return blob && blob.recoveredAt === undefined ? blob.ran : -Infinity;
+}
 
 /** One name for one root. */
 export const rootKey = ({ repository, digest }: Pick<Root, 'repository' | 'digest'>): string =>

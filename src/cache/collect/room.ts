@@ -109,11 +109,18 @@ export class Room {
     };
     if (wanted <= 0 || catalog.rebuilding) return 0;
     try {
+      // What has gone already makes no room a second time.
+      if (catalog.health === 'ready') await this.#catchUp();
       if (!isFull(catalog.health)) await evict({ ...eviction, eraser });
     } catch (error) {
       if (!isAppError(error, 'STORE_FULL')) throw error;
     }
-    if (isFull(catalog.health)) await evict({ ...eviction, eraser: this.#eraserAhead() });
+    if (isFull(catalog.health)) {
+      const time = this.#time;
+      // Nothing is unlinked ahead of an index that takes writes again, however much is still wanted.
+      const excess = () => (time === this.#time ? wanted - freed : 0);
+      await evict({ ...eviction, excess, eraser: this.#eraserAhead() });
+    }
     return freed;
   }
 

@@ -169,24 +169,32 @@ async function link(parts: ImportParts, image: ArchivedImage): Promise<void> {
   const { catalog, reader, clock } = parts;
   const { reference, manifests, blobs, descriptor } = image;
   const repository = reader.repositoryOf(reference);
+  const since = catalog.runningTime;
+  const via = (await catalog.blob(descriptor.digest))?.via.length ?? 0;
   const wasRoot = (await catalog.records.get(keys.root(descriptor.digest, repository))) !== undefined;
   try {
     for (const each of [...manifests.values()].reverse()) await record(parts, repository, image, each);
     const all = [...manifests.keys(), ...blobs].filter((digest) => !isEmptyDigest(digest));
     if (!(await catalog.linkImported(repository, all))) throw wentAway(image);
   } catch (error) {
-    if (!wasRoot) await dropOwnRoot(catalog, repository, descriptor.digest);
+    if (!wasRoot) await dropOwnRoot(catalog, repository, descriptor.digest, { since, via });
     throw error;
   }
   if (reference.tag !== undefined) await catalog.pointTag(repository, reference.tag, descriptor, clock.now(), true);
 }
 
-/** Not one that a client has made by a pull since. */
-async function dropOwnRoot(catalog: Catalog, repository: Repository, digest: Digest): Promise<void> {
+/** Not one that a client has come to use since: by its tag, by a download, or by its digest where the import has linked it. */
+async function dropOwnRoot(
+  catalog: Catalog,
+  repository: Repository,
+  digest: Digest,
+  { since, via }: { readonly since: number; readonly via: number },
+): Promise<void> {
   await catalog.turn(async (tx) => {
     const key = keys.root(digest, repository);
-    const pulled = (await tx.get(keys.blob(digest)))?.via.length !== 0;
-    if ((await tx.get(key))?.by === 'digest' && !pulled) tx.delete(key);
+    const downloaded = ((await tx.get(keys.blob(digest)))?.via.length ?? 0) > via;
+    const used = ((await catalog.useOf(repository, digest))?.ran ?? -Infinity) >= since;
+    if ((await tx.get(key))?.by === 'digest' && !downloaded && !used) tx.delete(key);
   });
 }
 

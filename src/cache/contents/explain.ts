@@ -15,7 +15,7 @@ import { formatImageReference, type Tag, type TagOrDigest } from '../../oci/refe
 import type { FlightState } from '../flight.js';
 import { staleFor } from '../freshness.js';
 import type { CollectorPolicy } from '../collect/collection.js';
-import { Retention, rootKey } from '../collect/retention.js';
+import { Retention, rootKey, storedAt } from '../collect/retention.js';
 import { Holdings } from '../prefetch/holdings.js';
 import { formatPlatform, isNamed } from '../prefetch/platforms.js';
 import type { MissingBlob } from '../prefetch/prefetch.js';
@@ -228,7 +228,8 @@ class Explaining {
       const reference = await this.#sharing.referenceOf(root);
       const kind = root.digest === digest ? root.by : 'image';
       const pinned = (await this.#pinsOn(root.digest)).length > 0;
-      kept.push({ keeper: { kind, reference, pinned, lastUsedAt: use?.at }, root, ran: use?.ran });
+      const ran = use && Math.max(use.ran, await storedAt(catalog.records, root.digest));
+      kept.push({ keeper: { kind, reference, pinned, lastUsedAt: use?.at }, root, ran });
     }
     if (!kept.some(({ root }) => root?.digest === digest))
       for (const reference of await this.#pinsOn(digest))

@@ -110,6 +110,29 @@ describe('images of one moment', () => {
   });
 });
 
+describe('images that a rebuild of the index has found', () => {
+  it('are as old as their last use, not as the rebuild', async (context) => {
+    const { cache, retention } = await open(context);
+    for (const name of ['a', 'b']) {
+      await cache.pull(name);
+      await cache.clock.advance(1000);
+    }
+    cache.catalog.noteUse(repositoryOf(), digest('a'), cache.clock.now());
+    await cache.clock.advance(1000);
+    await cache.catalog.turn(async (tx) => {
+      for (const name of ['a', 'b']) {
+        const key = keys.blob(digest(name));
+        tx.put(key, { ...(await tx.get(key))!, ran: cache.catalog.runningTime, recoveredAt: cache.clock.now() });
+      }
+    });
+    const chosen = await retention.leastRecent(10, () => true);
+    assert.deepEqual(
+      chosen.map(({ root }) => root.digest),
+      ['b', 'a'].map(digest),
+    );
+  });
+});
+
 describe('an image that is stored again', () => {
   it('is as new as one that is pulled, though nobody has noted a use of it', async (context) => {
     const { cache, retention } = await open(context);

@@ -86,11 +86,11 @@ describe('room for a fill', () => {
   });
 
   it('is not made of what was looked up before the index took writes in between', async (context) => {
-    const { cache, disk, room, fill } = await open(context, [{ name: 'a', children: ['base'] }]);
+    const { cache, disk, room, fill } = await open(context);
     disk.freeBytes = 0;
     await fill();
     const released = deferred<undefined>();
-    const holding = cache.locks.run(digest('base'), () => released.promise);
+    const holding = cache.locks.run(digest('a layer'), () => released.promise);
     const making = room.make(150);
     await eventually(() => !cache.store.sizes.has(digest('a')), 'the manifest has gone');
     cache.index.hasSpace = true;
@@ -100,7 +100,36 @@ describe('room for a fill', () => {
     released.resolve(undefined);
     await holding;
     assert.equal(await making, false);
-    assert.ok(cache.store.sizes.has(digest('base')));
+    assert.ok(cache.store.sizes.has(digest('a layer')));
+  });
+
+  it('takes no more than was chosen when the index takes writes again in the middle of it', async (context) => {
+    const { cache, disk, room, fill } = await open(context);
+    disk.freeBytes = 0;
+    await fill();
+    const released = deferred<undefined>();
+    const holding = cache.locks.run(digest('a layer'), () => released.promise);
+    const making = room.make(150);
+    await eventually(() => !cache.store.sizes.has(digest('a')), 'the manifest has gone');
+    cache.index.hasSpace = true;
+    await cache.clock.advance(10_000);
+    released.resolve(undefined);
+    await holding;
+    assert.equal(await making, false);
+    await room.tend();
+    assert.deepEqual(await cache.stored(NAMES), ['b', 'b layer', 'c', 'c layer']);
+    assert.deepEqual(cache.removals(), ['docker.io/library/test a disk-full']);
+  });
+
+  it('counts nothing twice that has gone ahead of the index', async (context) => {
+    const { cache, disk, room, fill } = await open(context);
+    disk.freeBytes = 0;
+    await fill();
+    assert.equal(await room.make(150), true);
+    cache.index.hasSpace = true;
+    await cache.clock.advance(10_000);
+    assert.equal(await room.make(150), true);
+    assert.deepEqual(await cache.stored(NAMES), ['c', 'c layer']);
   });
 
   it('goes on ahead of the index when that becomes full meanwhile, and counts what lost its record', async (context) => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { ArchiveInvalid, archiveOf } from '../support/archives.js';
-import { makeImage, makeIndex, descriptorOf, content } from '../../support/images.js';
+import { makeImage, makeIndex, descriptorOf, content, type Image } from '../../support/images.js';
 import { collect } from '../../support/collect.js';
 import { eventually } from '../../support/eventually.js';
 import { parseTag } from '../../../src/oci/reference.js';
@@ -223,19 +223,49 @@ describe('an import', () => {
     assert.ok(await cache.catalog.link({ upstream: UPSTREAM, name: 'team/app' }, layer));
   });
 
-  it('that fails leaves the image that a client has pulled by its tag meanwhile', async (t) => {
-    const cache = await OperatedCache.open(t);
-    const wanted = makeImage({ seed: 'pulled by tag meanwhile' });
-    cache.registry.push('team/app', wanted, '1');
-    t.mock.method(cache.catalog, 'linkImported', async () => {
-      await cache.pulled('team/app', tag);
-      return false;
+  const meanwhile: Record<string, (cache: OperatedCache, image: Image) => Promise<unknown>> = {
+    'pulled by its tag': (cache) => cache.pulled('team/app', tag),
+    'pulled by its digest': (cache, { digest }) => cache.pulled('team/app', digest),
+  };
+  for (const [what, use] of Object.entries(meanwhile)) {
+    it(`that fails leaves the image that a client has ${what} meanwhile`, async (t) => {
+      const cache = await OperatedCache.open(t);
+      const wanted = makeImage({ seed: what });
+      cache.registry.push('team/app', wanted, '1');
+      t.mock.method(cache.catalog, 'linkImported', async () => {
+        await use(cache, wanted);
+        return false;
+      });
+      const archive = await archiveOf([wanted], { name: 'up.test/team/app:1' });
+      await assert.rejects(cache.contents.import(inPieces(archive), undefined, signal), { code: 'IMAGE_INCOMPLETE' });
+      assert.equal((await collect(cache.catalog.roots())).length, 1);
+      assert.equal((await cache.catalog.stored()).blobs, 3);
     });
-    const archive = await archiveOf([wanted], { name: 'up.test/team/app:1' });
-    await assert.rejects(cache.contents.import(inPieces(archive), undefined, signal), { code: 'IMAGE_INCOMPLETE' });
-    assert.equal((await cache.contents.list({ untagged: false }, { size: 5 })).items.length, 1);
-    assert.equal((await collect(cache.catalog.roots())).length, 1);
-  });
+  }
+
+  const before: Record<string, (cache: OperatedCache, image: Image) => Promise<unknown>> = {
+    'was pulled through another repository before': (cache) => cache.pulled('team/other', tag),
+    'has lost its manifest by then': (cache, { digest }) => cache.catalog.forgetBlob(digest),
+  };
+  for (const [what, happens] of Object.entries(before)) {
+    it(`that fails leaves no image behind that ${what}`, async (t) => {
+      const cache = await OperatedCache.open(t);
+      const wanted = makeImage({ seed: what });
+      cache.registry.push('team/other', wanted, '1');
+      if (what.endsWith('before')) await happens(cache, wanted);
+      t.mock.method(cache.catalog, 'linkImported', async () => {
+        if (what.endsWith('by then')) await happens(cache, wanted);
+        return false;
+      });
+      const archive = await archiveOf([wanted], { name: 'up.test/team/app:1' });
+      await assert.rejects(cache.contents.import(inPieces(archive), undefined, signal), { code: 'IMAGE_INCOMPLETE' });
+      const roots = await collect(cache.catalog.roots());
+      assert.deepEqual(
+        roots.filter(({ repository }) => repository.name === 'team/app'),
+        [],
+      );
+    });
+  }
 
   it('opens nothing that the archive only names', async (t) => {
     const cache = await OperatedCache.open(t);
