@@ -112,7 +112,16 @@ async function putPage(tx: Transaction, { prefix, blobs }: SurveyPage, moment: U
     found.bytes += size - (counted?.size ?? 0);
     const mediaType = before?.mediaType ?? manifest?.mediaType ?? OCTET_STREAM;
     const { storedAt, via }: Pick<BlobRecord, 'storedAt' | 'via'> = before ?? { storedAt: moment.at, via: [] };
-    tx.put(keys.blob(digest), { size, mediaType, storedAt, ran: moment.ran, via, recoveredAt: moment.at });
+    const ranBefore = before?.recoveredAt === undefined ? before?.ran : before.ranBefore;
+    tx.put(keys.blob(digest), {
+      size,
+      mediaType,
+      storedAt,
+      ran: moment.ran,
+      via,
+      recoveredAt: moment.at,
+      ...(ranBefore !== undefined && { ranBefore }),
+    });
   }
   if (blobs.length > 0) await addToTotal(tx, found);
   return gone;

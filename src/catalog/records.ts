@@ -44,6 +44,8 @@ export interface BlobRecord {
   readonly via: readonly Provenance[];
   /** When a rebuild of the index found it in the store. Without an edge it is kept for `retention` from then on. */
   readonly recoveredAt?: number;
+  /** What `ran` was before that, where a snapshot told. */
+  readonly ranBefore?: number;
   /** Read from a snapshot; whether the bytes are there is not known yet. Gone when the rebuild ends. */
   readonly unseen?: true;
 }

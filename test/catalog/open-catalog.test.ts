@@ -247,6 +247,24 @@ describe('opening a data directory', () => {
     ]);
   });
 
+  it('remembers when bytes were stored, also over a second rebuild', async (t) => {
+    const dir = await Directory.make(t);
+    const clock = new ManualClock();
+    const first = await dir.open({ clock });
+    await clock.advance(5000);
+    await first.recordBlob({ repository: A, descriptor: LAYER, public: false });
+    await first.close();
+    for (let rebuilds = 0; rebuilds < 2; rebuilds++) {
+      await rm(dir.index, { recursive: true });
+      const catalog = await dir.open();
+      await catalog.rebuilt();
+      const record = await catalog.blob(LAYER.digest);
+      assert.notEqual(record?.recoveredAt, undefined);
+      assert.equal(record?.ranBefore, 5000);
+      await catalog.close();
+    }
+  });
+
   it('brings back the rest when only the statistics were cut', async (t) => {
     const dir = await Directory.make(t);
     await dir.fill();

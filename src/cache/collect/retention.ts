@@ -126,7 +126,7 @@ export async function mayGo(parts: RetentionParts, records: Records, victim: Vic
  */
 export async function storedAt(records: Records, digest: Digest): Promise<number> {
   const blob = await records.get(keys.blob(digest));
-  return blob && blob.recoveredAt === undefined ? blob.ran : -Infinity;
+  return (blob?.recoveredAt === undefined ? blob?.ran : blob.ranBefore) ?? -Infinity;
 }
 
 /** One name for one root. */

@@ -85,6 +85,8 @@ export class Room {
 
   async #make(bytes: number): Promise<boolean> {
     const { spools, minFree, catalog, log } = this.#parts;
+    // Before anything is measured: what has gone ahead makes no room a second time.
+    if (catalog.health === 'ready') await this.#catchUp();
     const missing = bytes + minFree - (await spools.free());
     if (missing <= 0) return true;
     const wanted = missing + Math.ceil((await catalog.stored()).bytes * SPARE);
@@ -109,8 +111,6 @@ export class Room {
     };
     if (wanted <= 0 || catalog.rebuilding) return 0;
     try {
-      // What has gone already makes no room a second time.
-      if (catalog.health === 'ready') await this.#catchUp();
       if (!isFull(catalog.health)) await evict({ ...eviction, eraser });
     } catch (error) {
       if (!isAppError(error, 'STORE_FULL')) throw error;
@@ -143,11 +143,18 @@ export class Room {
     return eraser;
   }
 
-  /** The records of what was unlinked follow: by the usual way where nothing needs them now, else alone. */
+  /**
+   * The records of what was unlinked follow: by the usual way where nothing needs them now, else alone. What fails is tried
+   * again, and keeps nobody from making room meanwhile: a record without bytes is a miss.
+   */
   async #catchUp(): Promise<void> {
-    for (let ahead = this.#ahead[0]; ahead; ahead = this.#ahead[0]) {
-      await this.#forget(ahead);
-      this.#ahead.shift();
+    try {
+      for (let ahead = this.#ahead[0]; ahead; ahead = this.#ahead[0]) {
+        await this.#forget(ahead);
+        this.#ahead.shift();
+      }
+    } catch (error) {
+      this.#parts.log.warn({ err: error }, 'the index could not catch up with what went while it was full');
     }
   }
 

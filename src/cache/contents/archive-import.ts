@@ -169,7 +169,6 @@ async function link(parts: ImportParts, image: ArchivedImage): Promise<void> {
   const { catalog, reader, clock } = parts;
   const { reference, manifests, blobs, descriptor } = image;
   const repository = reader.repositoryOf(reference);
-  const since = catalog.runningTime;
   const via = (await catalog.blob(descriptor.digest))?.via.length ?? 0;
   const wasRoot = (await catalog.records.get(keys.root(descriptor.digest, repository))) !== undefined;
   try {
@@ -177,23 +176,21 @@ async function link(parts: ImportParts, image: ArchivedImage): Promise<void> {
     const all = [...manifests.keys(), ...blobs].filter((digest) => !isEmptyDigest(digest));
     if (!(await catalog.linkImported(repository, all))) throw wentAway(image);
   } catch (error) {
-    if (!wasRoot) await dropOwnRoot(catalog, repository, descriptor.digest, { since, via });
+    if (!wasRoot) await dropOwnRoot(catalog, repository, descriptor.digest, via);
     throw error;
   }
   if (reference.tag !== undefined) await catalog.pointTag(repository, reference.tag, descriptor, clock.now(), true);
 }
 
-/** Not one that a client has come to use since: by its tag, by a download, or by its digest where the import has linked it. */
-async function dropOwnRoot(
-  catalog: Catalog,
-  repository: Repository,
-  digest: Digest,
-  { since, via }: { readonly since: number; readonly via: number },
-): Promise<void> {
+/**
+ * Not one that a client has come to use: by its tag, by a download, or by the digest of it or of an image in it, whose own root
+ * it has taken over, or kept from being made.
+ */
+async function dropOwnRoot(catalog: Catalog, repository: Repository, digest: Digest, via: number): Promise<void> {
   await catalog.turn(async (tx) => {
     const key = keys.root(digest, repository);
     const downloaded = ((await tx.get(keys.blob(digest)))?.via.length ?? 0) > via;
-    const used = ((await catalog.useOf(repository, digest))?.ran ?? -Infinity) >= since;
+    const used = (await catalog.lastUse(repository, digest)) !== undefined;
     if ((await tx.get(key))?.by === 'digest' && !downloaded && !used) tx.delete(key);
   });
 }

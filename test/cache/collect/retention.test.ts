@@ -111,24 +111,27 @@ describe('images of one moment', () => {
 });
 
 describe('images that a rebuild of the index has found', () => {
-  it('are as old as their last use, not as the rebuild', async (context) => {
+  it('are as old as their last use, or their storing after that, not as the rebuild', async (context) => {
     const { cache, retention } = await open(context);
-    for (const name of ['a', 'b']) {
+    for (const name of ['c', 'a', 'b']) {
       await cache.pull(name);
       await cache.clock.advance(1000);
     }
     cache.catalog.noteUse(repositoryOf(), digest('a'), cache.clock.now());
     await cache.clock.advance(1000);
+    const storedAgain = cache.catalog.runningTime;
+    await cache.clock.advance(1000);
     await cache.catalog.turn(async (tx) => {
-      for (const name of ['a', 'b']) {
+      for (const name of ['a', 'b', 'c']) {
         const key = keys.blob(digest(name));
-        tx.put(key, { ...(await tx.get(key))!, ran: cache.catalog.runningTime, recoveredAt: cache.clock.now() });
+        const recovered = { ran: cache.catalog.runningTime, recoveredAt: cache.clock.now() };
+        tx.put(key, { ...(await tx.get(key))!, ...recovered, ...(name === 'c' && { ranBefore: storedAgain }) });
       }
     });
     const chosen = await retention.leastRecent(10, () => true);
     assert.deepEqual(
       chosen.map(({ root }) => root.digest),
-      ['b', 'a'].map(digest),
+      ['b', 'a', 'c'].map(digest),
     );
   });
 });

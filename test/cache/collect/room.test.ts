@@ -5,9 +5,10 @@ import { Room, withRoom } from '../../../src/cache/collect/room.js';
 import { StoredEraser } from '../../../src/cache/collect/stored-eraser.js';
 import { deferred } from '../../../src/lib/async.js';
 import { AppError, isAppError } from '../../../src/lib/errors.js';
+import { parseTag } from '../../../src/oci/reference.js';
 import { BLOB, FaultyDisk, openSpool } from '../../content/support.js';
 import { eventually } from '../../support/eventually.js';
-import { Collected, digest, type TestImage } from '../support/collected.js';
+import { Collected, digest, repositoryOf, type TestImage } from '../support/collected.js';
 
 const IMAGES: readonly TestImage[] = ['a', 'b', 'c'].map((name) => ({ name, children: [`${name} layer`] }));
 const NAMES = IMAGES.flatMap(({ name, children }) => [name, ...children]);
@@ -119,6 +120,23 @@ describe('room for a fill', () => {
     await room.tend();
     assert.deepEqual(await cache.stored(NAMES), ['b', 'b layer', 'c', 'c layer']);
     assert.deepEqual(cache.removals(), ['docker.io/library/test a disk-full']);
+  });
+
+  it('is made, though the index cannot catch up with what went ahead', async (context) => {
+    const { cache, disk, room, fill } = await open(context);
+    disk.freeBytes = 0;
+    await fill();
+    assert.equal(await room.make(150), true);
+    cache.index.hasSpace = true;
+    await cache.clock.advance(10_000);
+    const stat = context.mock.method(cache.store, 'stat', () => Promise.reject(new Error('EIO')));
+    await cache.catalog.pin(repositoryOf(), parseTag('a'));
+    assert.equal(await room.make(150), true);
+    assert.ok(cache.logs.some((line) => line.includes('could not catch up')));
+    stat.mock.restore();
+    await cache.catalog.unpin(repositoryOf(), parseTag('a'));
+    await room.tend();
+    assert.deepEqual(await cache.stored(NAMES), ['c', 'c layer']);
   });
 
   it('counts nothing twice that has gone ahead of the index', async (context) => {

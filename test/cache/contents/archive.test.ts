@@ -243,6 +243,19 @@ describe('an import', () => {
     });
   }
 
+  it('that fails leaves an image that a client had pulled before by the digest it has in an index', async (t) => {
+    const cache = await OperatedCache.open(t);
+    const index = makeIndex({ seed: 'taken over' });
+    cache.registry.push('team/app', index, '1');
+    const [child] = index.images;
+    await cache.pulled('team/app', child!.digest);
+    t.mock.method(cache.catalog, 'linkImported', () => Promise.resolve(false));
+    const blobs = index.images.flatMap((each) => [each, ...each.blobs]);
+    const archive = await archiveOf([{ ...index, blobs }], { name: 'up.test/team/app:1' });
+    await assert.rejects(cache.contents.import(inPieces(archive), undefined, signal), { code: 'IMAGE_INCOMPLETE' });
+    for (const { digest } of [child!, ...child!.blobs]) assert.ok(await cache.catalog.blob(digest), digest);
+  });
+
   const before: Record<string, (cache: OperatedCache, image: Image) => Promise<unknown>> = {
     'was pulled through another repository before': (cache) => cache.pulled('team/other', tag),
     'has lost its manifest by then': (cache, { digest }) => cache.catalog.forgetBlob(digest),
