@@ -36,8 +36,32 @@ async function open(context: TestContext, images = IMAGES) {
       }),
     );
   };
+  const recover = async () => {
+    cache.index.hasSpace = true;
+    await cache.clock.advance(10_000);
+    assert.equal(catalog.health, 'ready');
+  };
   const files = () => NAMES.filter((name) => store.sizes.has(digest(name)));
-  return { cache, disk, area, spool, room, eraser, fill, files };
+  return { cache, disk, area, spool, room, eraser, fill, recover, files };
+}
+
+/** The index is full, room is being made of `a`, and before its layer has gone the index takes writes again. */
+async function recoveredMidway(context: TestContext) {
+  const scene = await open(context);
+  const { cache, disk, room, fill, recover } = scene;
+  disk.freeBytes = 0;
+  await fill();
+  const released = deferred<undefined>();
+  const holding = cache.locks.run(digest('a layer'), () => released.promise);
+  const making = room.make(150);
+  await eventually(() => !cache.store.sizes.has(digest('a')), 'the manifest has gone');
+  await recover();
+  const goOn = async () => {
+    released.resolve(undefined);
+    await holding;
+    return making;
+  };
+  return { ...scene, goOn };
 }
 
 describe('room for a fill', () => {
@@ -67,68 +91,43 @@ describe('room for a fill', () => {
 
   it('is not made of what an image needs that went while the index was full, and has come again', async (context) => {
     const shared = ['a', 'b'].map((name) => ({ name, children: ['base'] }));
-    const { cache, disk, room, fill } = await open(context, shared);
+    const { cache, disk, room, fill, recover } = await open(context, shared);
     const files = () => ['a', 'b', 'base'].filter((name) => cache.store.sizes.has(digest(name)));
     disk.freeBytes = 0;
     await fill();
     assert.equal(await room.make(90), true);
     assert.deepEqual(files(), ['b', 'base']);
-    cache.index.hasSpace = true;
-    await cache.clock.advance(10_000);
-    assert.equal(cache.catalog.health, 'ready');
+    await recover();
     await cache.pull('a');
     await fill();
     assert.equal(await room.make(90), true);
     assert.deepEqual(files(), ['a', 'base']);
-    cache.index.hasSpace = true;
-    await cache.clock.advance(10_000);
+    await recover();
     await room.tend();
     assert.deepEqual(await cache.stored(['a', 'b', 'base']), ['a', 'base']);
   });
 
   it('is not made of what was looked up before the index took writes in between', async (context) => {
-    const { cache, disk, room, fill } = await open(context);
-    disk.freeBytes = 0;
+    const { cache, fill, goOn } = await recoveredMidway(context);
     await fill();
-    const released = deferred<undefined>();
-    const holding = cache.locks.run(digest('a layer'), () => released.promise);
-    const making = room.make(150);
-    await eventually(() => !cache.store.sizes.has(digest('a')), 'the manifest has gone');
-    cache.index.hasSpace = true;
-    await cache.clock.advance(10_000);
-    assert.equal(cache.catalog.health, 'ready');
-    await fill();
-    released.resolve(undefined);
-    await holding;
-    assert.equal(await making, false);
+    assert.equal(await goOn(), false);
     assert.ok(cache.store.sizes.has(digest('a layer')));
   });
 
   it('takes no more than was chosen when the index takes writes again in the middle of it', async (context) => {
-    const { cache, disk, room, fill } = await open(context);
-    disk.freeBytes = 0;
-    await fill();
-    const released = deferred<undefined>();
-    const holding = cache.locks.run(digest('a layer'), () => released.promise);
-    const making = room.make(150);
-    await eventually(() => !cache.store.sizes.has(digest('a')), 'the manifest has gone');
-    cache.index.hasSpace = true;
-    await cache.clock.advance(10_000);
-    released.resolve(undefined);
-    await holding;
-    assert.equal(await making, false);
+    const { cache, room, goOn } = await recoveredMidway(context);
+    assert.equal(await goOn(), false);
     await room.tend();
     assert.deepEqual(await cache.stored(NAMES), ['b', 'b layer', 'c', 'c layer']);
     assert.deepEqual(cache.removals(), ['docker.io/library/test a disk-full']);
   });
 
   it('is made, though the index cannot catch up with what went ahead', async (context) => {
-    const { cache, disk, room, fill } = await open(context);
+    const { cache, disk, room, fill, recover } = await open(context);
     disk.freeBytes = 0;
     await fill();
     assert.equal(await room.make(150), true);
-    cache.index.hasSpace = true;
-    await cache.clock.advance(10_000);
+    await recover();
     const stat = context.mock.method(cache.store, 'stat', () => Promise.reject(new Error('EIO')));
     await cache.catalog.pin(repositoryOf(), parseTag('a'));
     assert.equal(await room.make(150), true);
@@ -140,12 +139,11 @@ describe('room for a fill', () => {
   });
 
   it('counts nothing twice that has gone ahead of the index', async (context) => {
-    const { cache, disk, room, fill } = await open(context);
+    const { cache, disk, room, fill, recover } = await open(context);
     disk.freeBytes = 0;
     await fill();
     assert.equal(await room.make(150), true);
-    cache.index.hasSpace = true;
-    await cache.clock.advance(10_000);
+    await recover();
     assert.equal(await room.make(150), true);
     assert.deepEqual(await cache.stored(NAMES), ['c', 'c layer']);
   });
