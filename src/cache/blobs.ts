@@ -3,8 +3,7 @@
  * with no room to store, straight through.
  */
 import type { Catalog } from '../catalog/catalog.js';
-import type { BlobSource, BlobStore, ByteRange } from '../content/blob-store.js';
-import type { Spool } from '../content/spool.js';
+import type { BlobSource, BlobStore } from '../content/blob-store.js';
 import { abortable, type SingleFlight } from '../lib/async.js';
 import type { Clock } from '../lib/clock.js';
 import { isAppError } from '../lib/errors.js';
@@ -13,6 +12,7 @@ import { isEmptyDigest, type Digest } from '../oci/digest.js';
 import { isManifestType } from '../oci/media-types.js';
 import { inMemory, standsAlone, type BlobAnswer, type PickRange } from './blob-answer.js';
 import type { Access, Ask, Verdict } from './access.js';
+import { FillBody } from './fill-body.js';
 import { SMALL_BLOB, unknownBlob, type Flights, type Follower } from './flight.js';
 import type { Losses } from './losses.js';
 import { because, HIT, type Answered, type Reason } from './outcome.js';
@@ -225,12 +225,15 @@ export class Blobs {
           return ahead;
         }
       }
-      const follower = spool.follow(range?.start ?? 0, range?.end ?? size, signal);
+      const from = range?.start ?? 0;
+      const follower = spool.follow(from, range?.end ?? size, signal);
       const close = async () => {
         await follower.return?.();
         leave();
       };
-      const body = this.#follow(entry, repository, spool, follower, range, signal);
+      const rest = (at: number) => this.#past.rest(entry, repository, spool, at, range?.end ?? spool.size, signal);
+      const onWhole = () => this.#parts.catalog.noteUse(repository, digest, this.#parts.clock.now());
+      const body = new FillBody({ follower, from, rest, onWhole });
       return { size, answered: because(joined ? 'collapsed' : 'miss', why), range, body, close };
     } catch (error) {
       leave();
@@ -262,28 +265,6 @@ export class Blobs {
     }
     const flight = running ?? flights.start(entry.upstream, repository, digest);
     return { flight, joined: running !== undefined, leave: flight.enter(as) };
-  }
-
-  async *#follow(
-    entry: UpstreamEntry,
-    repository: Repository,
-    spool: Spool,
-    follower: AsyncIterable<Buffer>,
-    range: ByteRange | undefined,
-    signal: AbortSignal,
-  ): AsyncGenerator<Buffer, void, undefined> {
-    let position = range?.start ?? 0;
-    try {
-      for await (const chunk of follower) {
-        position += chunk.length;
-        yield chunk;
-      }
-    } catch (error) {
-      if (!isAppError(error, 'STORE_FULL')) throw error;
-      const end = range?.end ?? spool.size;
-      yield* this.#past.rest(entry, repository, spool, position, end, signal);
-    }
-    this.#parts.catalog.noteUse(repository, spool.digest, this.#parts.clock.now());
   }
 }
 

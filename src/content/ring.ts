@@ -28,6 +28,11 @@ export class Ring {
     return this.#entries[this.#first]?.start ?? this.#end;
   }
 
+  /** Bytes in memory. */
+  get length(): number {
+    return this.#end - this.start;
+  }
+
   push(bytes: Buffer): void {
     this.#entries.push({ start: this.#end, bytes });
     this.#end += bytes.length;

@@ -12,7 +12,7 @@ import type { Hash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { AppError } from '../lib/errors.js';
 import type { Digest } from '../oci/digest.js';
-import { ChunkBuffer } from './chunk-buffer.js';
+import { ChunkBuffer, LEAST_CHUNK } from './chunk-buffer.js';
 import { Follower, type Followed } from './follower.js';
 import type { OpenFile } from './open-file.js';
 import type { ReadBudget } from './read-budget.js';
@@ -281,6 +281,7 @@ export class Spool implements Followed {
 
   leave(follower: Follower): void {
     this.#followers.delete(follower);
+    this.#dropRing();
     this.#closeIfUnused();
   }
 
@@ -342,11 +343,19 @@ export class Spool implements Followed {
     }
     this.#over = true;
     this.#leaveBudget();
-    // Slow readers may be here for long, and their rings are counted no more: let them read from the file.
-    if (this.#followers.size > 0 && !this.#file.lost) this.#ring.clear(this.#received);
+    this.#dropRing();
     this.#closeIfUnused();
     await this.#closing;
     await this.#options.onEnd(this, kept === 0 ? undefined : kept);
+  }
+
+  /**
+   * Slow readers may be here for long, and their ring is counted no more: let them read from the file. But while it takes
+   * less than the chunks would that they read from there, a crowd shares it.
+   */
+  #dropRing(): void {
+    if (!this.#over || this.#file.lost || this.#ring.length <= this.#followers.size * LEAST_CHUNK) return;
+    this.#ring.clear(this.#received);
   }
 
   /** The file stays open, also when it is removed or published, until its last reader has left. */

@@ -6,6 +6,7 @@ import type { ServerResponse } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../lib/clock.js';
 import { AppError } from '../lib/errors.js';
+import { Turns } from './turns.js';
 
 const KiB = 1024;
 
@@ -27,15 +28,17 @@ export interface Sent {
   bytes: number;
 }
 
-interface PendingWrite {
+/** What may last until a moment of the monotonic clock, and cuts its client then. */
+interface Pending {
   readonly response: ServerResponse;
   readonly deadline: number;
 }
 
 export class Sender {
   readonly #clock: Clock;
-  readonly #pending = new Set<PendingWrite>();
+  readonly #pending = new Set<Pending>();
   readonly #stop: () => void;
+  readonly #turns = new Turns();
   #turn: Promise<void> | undefined;
 
   constructor(clock: Clock) {
@@ -54,18 +57,26 @@ export class Sender {
     begin: () => void,
     sent: Sent,
   ): Promise<void> {
+    const writer = new Writer(response, this.#clock);
     let slow = false;
     let begun = false;
-    for await (const chunk of body) {
-      if (!begun) begin();
-      begun = true;
-      for (let at = 0; at < chunk.length;) {
-        const part = slow ? chunk.subarray(at, at + SLOW_PIECE) : chunk.subarray(at);
-        const took = await this.#write(response, part);
-        if (took > Math.max(SLOW_MS, (part.length / SLOW_RATE) * 1000)) slow = true;
-        sent.bytes += part.length;
-        at += part.length;
+    this.#pending.add(writer);
+    try {
+      for await (const chunk of body) {
+        if (!begun) begin();
+        begun = true;
+        for (let at = 0; at < chunk.length;) {
+          const part = slow ? chunk.subarray(at, at + SLOW_PIECE) : chunk.subarray(at);
+          const turn = this.#turns.take(part.length);
+          if (turn) await turn;
+          const took = await writer.write(part);
+          if (took > Math.max(SLOW_MS, (part.length / SLOW_RATE) * 1000)) slow = true;
+          sent.bytes += part.length;
+          at += part.length;
+        }
       }
+    } finally {
+      this.#pending.delete(writer);
     }
     if (!begun) begin();
     if (response.destroyed) return;
@@ -99,29 +110,49 @@ export class Sender {
     return this.#turn;
   }
 
-  /** Resolves with the milliseconds it took, once the memory of `bytes` is free again. */
-  #write(response: ServerResponse, bytes: Buffer): Promise<number> {
-    if (response.destroyed) return Promise.reject(gone());
-    const began = this.#clock.monotonic();
-    const pending = { response, deadline: began + timeFor(bytes.length) };
-    return new Promise((resolve, reject) => {
-      this.#pending.add(pending);
-      const settle = (error?: AppError) => {
-        this.#pending.delete(pending);
-        response.off('close', onClose);
-        if (error) reject(error);
-        else resolve(this.#clock.monotonic() - began);
-      };
-      // A write that is queued when the socket is destroyed may never be called back.
-      const onClose = () => settle(gone());
-      response.once('close', onClose);
-      response.write(bytes, (error) => settle(error ? gone(error) : undefined));
-    });
-  }
-
   #cutStalled(): void {
     const now = this.#clock.monotonic();
     for (const { response, deadline } of this.#pending) if (now > deadline) response.destroy();
+  }
+}
+
+/**
+ * Writes chunks one after the other. It listens to its response once for all of them: what thousands of readers leave
+ * behind with each chunk outlives the quick collections of garbage.
+ */
+class Writer implements Pending {
+  /** Of the chunk that is leaving. */
+  deadline = Infinity;
+  readonly response: ServerResponse;
+  readonly #clock: Clock;
+  readonly #onWritten = (error?: Error | null) => this.#settle(error ? gone(error) : undefined);
+  #began = 0;
+  #waiting: { readonly resolve: (took: number) => void; readonly reject: (why: AppError) => void } | undefined;
+
+  constructor(response: ServerResponse, clock: Clock) {
+    this.response = response;
+    this.#clock = clock;
+    // A write that is queued when the socket is destroyed may never be called back.
+    response.once('close', () => this.#settle(gone()));
+  }
+
+  /** Resolves with the milliseconds it took, once the memory of `bytes` is free again. */
+  write(bytes: Buffer): Promise<number> {
+    if (this.response.destroyed) return Promise.reject(gone());
+    this.#began = this.#clock.monotonic();
+    this.deadline = this.#began + timeFor(bytes.length);
+    return new Promise((resolve, reject) => {
+      this.#waiting = { resolve, reject };
+      this.response.write(bytes, this.#onWritten);
+    });
+  }
+
+  #settle(error: AppError | undefined): void {
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    this.deadline = Infinity;
+    if (error) waiting?.reject(error);
+    else waiting?.resolve(this.#clock.monotonic() - this.#began);
   }
 }
 

@@ -188,6 +188,26 @@ describe('a spool', () => {
     assert.equal(disk.calls.at(-1), 'close');
   });
 
+  it('goes on from memory for a crowd when it is over, until fewer are left than would hold as much to read the file', async (t) => {
+    const disk = new FaultyDisk();
+    const { area } = await openArea(t, { fs: disk });
+    const blob = bytesOf(MIB);
+    const spool = await area.create({ upstream, digest: sha256(blob), size: blob.length });
+    await appendAll(spool, blob);
+    const file = await spool.verify();
+    const crowd = Array.from({ length: MIB / (16 * KIB) }, () => spool.follow(0, undefined, never()));
+    await file.release();
+    const [first, ...others] = crowd;
+    for (const each of crowd) await each.next();
+    assert.equal(disk.calls.includes('read'), false);
+    await others[0]!.return?.();
+    await first!.next();
+    assert.equal(disk.calls.includes('read'), true, 'with one less they take less to read the file');
+    for (const each of crowd) await each.return?.();
+    await turn();
+    assert.equal(disk.calls.at(-1), 'close');
+  });
+
   it('cuts every follower at once with the cause of a discard', async (t) => {
     const { area, dir, spool } = await openSpool(t);
     const cause = new Error('the cause');

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { createServer, get, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { text } from 'node:stream/consumers';
+import { EventEmitter, once } from 'node:events';
+import { buffer, text } from 'node:stream/consumers';
 import { describe, it, type TestContext } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { deferred } from '../../src/lib/async.js';
 import { systemClock, type Clock } from '../../src/lib/clock.js';
 import { isAppError } from '../../src/lib/errors.js';
@@ -126,6 +127,45 @@ describe('sending a body', () => {
         });
     });
     assert.equal(response.statusCode, 502);
+  });
+
+  it('lets others have their turn while a socket takes all it is given', async (t) => {
+    const bodies = 32;
+    const chunks = Array.from({ length: 64 }, () => Buffer.alloc(64 * 1024));
+    // A response that takes everything at once, as long as nobody else is heard.
+    const greedy = () =>
+      Object.assign(new EventEmitter(), {
+        ...{ destroyed: false, end: (done: () => void) => done() },
+        write: (_bytes: Buffer, done: () => void) => process.nextTick(done),
+      }) as unknown as ServerResponse;
+    const sender = new Sender(systemClock);
+    t.after(() => sender.close());
+    let turns = 0;
+    let over = false;
+    const sending = Promise.all(
+      Array.from({ length: bodies }, () => sender.send(greedy(), chunks, () => undefined, { bytes: 0 })),
+    ).then(() => (over = true));
+    for (; !over; turns++) await nextTurn();
+    await sending;
+    // 128 MiB, of which 4 leave in a turn.
+    assert.ok(turns >= 32, `${turns} turns`);
+  });
+
+  it('listens to a response once, however many chunks it gets', async (t) => {
+    const listeners: number[] = [];
+    let sending: Promise<void> | undefined;
+    const response = await exchange(t, (to) => {
+      const source = async function* () {
+        for (let n = 0; n < 5; n++) {
+          listeners.push(to.listenerCount('close'));
+          yield await Promise.resolve(Buffer.alloc(1000));
+        }
+      };
+      sending = new Sender(systemClock).send(to, source(), () => undefined, { bytes: 0 });
+    });
+    await buffer(response);
+    await sending;
+    assert.equal(new Set(listeners).size, 1, listeners.join());
   });
 
   it('stops reading the source when the client leaves', async (t) => {

@@ -50,9 +50,17 @@ export async function liveMemory({ dir, daemon }: World): Promise<number> {
 const probeFile = (dir: string): string => join(dir, 'memory.json');
 
 /** The 99th percentile of how late the event loop was since the last time that anybody asked, in milliseconds. */
-export async function eventLoopLag(world: World): Promise<number> {
+export const eventLoopLag = async (world: World): Promise<number> =>
+  (await metric(world, 'nodejs_eventloop_lag_p99_seconds')) * 1000;
+
+/** Clients that wait for a fill, or are given what it has. */
+export const followers = (world: World): Promise<number> => metric(world, 'cistern_followers{class="live"}');
+
+async function metric(world: World, name: string): Promise<number> {
   const metrics = await (await fetch(`${world.daemon.adminUrl}/metrics`)).text();
-  return Number(/^nodejs_eventloop_lag_p99_seconds (\S+)$/m.exec(metrics)?.[1]) * 1000;
+  const line = metrics.split('\n').find((each) => each.startsWith(`${name} `));
+  if (line === undefined) throw new Error(`there is no metric ${name}`);
+  return Number(line.slice(name.length + 1));
 }
 
 /** Bytes of the data directory. */
