@@ -7,8 +7,7 @@
 import type { ReadBudget } from './read-budget.js';
 
 const KIB = 1024;
-/** Bytes that a reader may always hold. */
-export const LEAST_CHUNK = 16 * KIB;
+const LEAST = 16 * KIB;
 const FIRST = 64 * KIB;
 /** A quarter of it takes twice the processor time for the same bytes: docs/performance.md. */
 const MOST = 1024 * KIB;
@@ -27,7 +26,7 @@ export class ChunkBuffer {
     const share = this.#budget.share(this.#buffer?.length ?? 0);
     // Not at half the share already: sizes that go up and down leave nothing but garbage.
     if (share >= 4 * this.#size) this.#size = Math.min(2 * this.#size, MOST);
-    while (this.#size > Math.max(share, LEAST_CHUNK)) this.#size /= 2;
+    while (this.#size > Math.max(share, LEAST)) this.#size /= 2;
     const wanted = Math.min(most, this.#size);
     if (!this.#buffer || this.#buffer.length < wanted || this.#buffer.length > this.#size) {
       this.release();

@@ -8,6 +8,10 @@ const KIB = 1024;
 const MIB = 1024 * KIB;
 /** No chunk takes more than this part of what is free: the rest is for those who come next. */
 const SHARE = 1 / 8;
+/** What two hundred readers of a file take each: so much may a ring hold for each that it spares the file. */
+const SPARED = 256 * KIB;
+/** What the ring of a spool holds for few. */
+const RING = 8 * MIB;
 
 export interface ReadBudgetOptions {
   /** Bytes for the chunks of all readers together; the rings of all spools share half as much again. */
@@ -41,10 +45,14 @@ export class ReadBudget {
     this.#held += bytes;
   }
 
-  /** Counts a spool, which has a ring, until the returned function is called, once. */
+  /** Counts a spool, which has a ring, until the returned function is called. */
   spool(): () => void {
     this.#spools++;
-    return () => this.#spools--;
+    let counted = 1;
+    return () => {
+      this.#spools -= counted;
+      counted = 0;
+    };
   }
 
   /** Bytes that the next chunk of a reader may take, when it gives back the `own` that it has. */
@@ -52,9 +60,15 @@ export class ReadBudget {
     return (this.#memory - this.#held + own) * SHARE;
   }
 
-  /** Bytes of its newest chunks that one spool may hold. */
-  ringSize(): number {
-    return Math.floor(Math.min(Math.max(this.#memory / 2 / this.#spools, MIB), 8 * MIB));
+  /** Bytes of its newest chunks that one spool with so many followers may hold. */
+  ringSize(followers: number): number {
+    const most = Math.max(RING, followers * SPARED);
+    return Math.floor(Math.min(Math.max(this.#memory / 2 / this.#spools, MIB), most));
+  }
+
+  /** Whether so many followers would take more to read a file than the `bytes` of their ring. */
+  isSpared(bytes: number, followers: number): boolean {
+    return bytes < followers * SPARED;
   }
 
   pread<T>(read: () => Promise<T>): Promise<T> {

@@ -12,7 +12,7 @@ import type { Hash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { AppError } from '../lib/errors.js';
 import type { Digest } from '../oci/digest.js';
-import { ChunkBuffer, LEAST_CHUNK } from './chunk-buffer.js';
+import { ChunkBuffer } from './chunk-buffer.js';
 import { Follower, type Followed } from './follower.js';
 import type { OpenFile } from './open-file.js';
 import type { ReadBudget } from './read-budget.js';
@@ -318,7 +318,7 @@ export class Spool implements Followed {
   }
 
   #changed(): void {
-    this.#ring.trim(this.#budget.ringSize(), this.#file.written);
+    this.#ring.trim(this.#budget.ringSize(this.#followers.size), this.#file.written);
     for (const follower of this.#followers) follower.advance();
   }
 
@@ -342,20 +342,17 @@ export class Spool implements Followed {
       await Promise.allSettled(left.map((path) => rm(path, { force: true })));
     }
     this.#over = true;
-    this.#leaveBudget();
     this.#dropRing();
     this.#closeIfUnused();
     await this.#closing;
     await this.#options.onEnd(this, kept === 0 ? undefined : kept);
   }
 
-  /**
-   * Slow readers may be here for long, and their ring is counted no more: let them read from the file. But while it takes
-   * less than the chunks would that they read from there, a crowd shares it.
-   */
+  /** When nothing more comes, slow readers may be here for long: let them read from the file, but for a crowd. */
   #dropRing(): void {
-    if (!this.#over || this.#file.lost || this.#ring.length <= this.#followers.size * LEAST_CHUNK) return;
-    this.#ring.clear(this.#received);
+    if (!this.#over || this.#budget.isSpared(this.#ring.length, this.#followers.size)) return;
+    if (!this.#file.lost) this.#ring.clear(this.#received);
+    this.#leaveBudget();
   }
 
   /** The file stays open, also when it is removed or published, until its last reader has left. */

@@ -6,9 +6,10 @@
 import { setImmediate } from 'node:timers';
 
 const KiB = 1024;
+const MiB = 1024 * KiB;
 
-/** Bytes: some milliseconds of copying. */
-const A_TURN = 4096 * KiB;
+/** Bytes: some ten milliseconds of copying. */
+const A_TURN = 32 * MiB;
 /** What little ones count for: they take their time too. */
 const LEAST = 16 * KiB;
 

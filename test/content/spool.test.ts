@@ -188,14 +188,31 @@ describe('a spool', () => {
     assert.equal(disk.calls.at(-1), 'close');
   });
 
-  it('goes on from memory for a crowd when it is over, until fewer are left than would hold as much to read the file', async (t) => {
+  it('holds more of the newest bytes in memory for a crowd', async (t) => {
+    for (const [followers, fromMemory] of [
+      [2, false],
+      [64, true],
+    ] as const) {
+      const disk = new FaultyDisk();
+      const { area } = await openArea(t, { fs: disk });
+      const blob = bytesOf(12 * MIB);
+      const spool = await area.create({ upstream, digest: sha256(blob), size: blob.length });
+      const crowd = Array.from({ length: followers }, () => spool.follow(0, undefined, never()));
+      await appendAll(spool, blob);
+      await crowd[0]!.next();
+      assert.equal(!disk.calls.includes('read'), fromMemory);
+      await spool.discard(new Error('enough'));
+    }
+  });
+
+  it('goes on from memory for a crowd when it is over, until the file takes those who are left less', async (t) => {
     const disk = new FaultyDisk();
     const { area } = await openArea(t, { fs: disk });
     const blob = bytesOf(MIB);
     const spool = await area.create({ upstream, digest: sha256(blob), size: blob.length });
     await appendAll(spool, blob);
     const file = await spool.verify();
-    const crowd = Array.from({ length: MIB / (16 * KIB) }, () => spool.follow(0, undefined, never()));
+    const crowd = Array.from({ length: MIB / (256 * KIB) + 1 }, () => spool.follow(0, undefined, never()));
     await file.release();
     const [first, ...others] = crowd;
     for (const each of crowd) await each.next();

@@ -18,8 +18,8 @@ function ask(turns: Turns, times: number, bytes: number) {
 }
 
 describe('the turns of the event loop', () => {
-  it('let 4 MiB leave in each, in the order they were asked for', async () => {
-    const { gone, next } = ask(new Turns(), 10, MiB);
+  it('let 32 MiB leave in each, in the order they were asked for', async () => {
+    const { gone, next } = ask(new Turns(), 10, 8 * MiB);
     assert.deepEqual(gone, [0, 1, 2, 3]);
     await next();
     assert.deepEqual(gone, [0, 1, 2, 3, 4, 5, 6, 7]);
@@ -28,10 +28,10 @@ describe('the turns of the event loop', () => {
   });
 
   it('count what is little as 16 KiB', async () => {
-    const { gone, next } = ask(new Turns(), 300, 1);
-    assert.equal(gone.length, 256);
+    const { gone, next } = ask(new Turns(), 3000, 1);
+    assert.equal(gone.length, 2048);
     await next();
-    assert.equal(gone.length, 300);
+    assert.equal(gone.length, 3000);
   });
 
   it('let go what is larger than any turn has room for', async () => {
@@ -43,8 +43,8 @@ describe('the turns of the event loop', () => {
 
   it('are whole again when nobody waits', async () => {
     const turns = new Turns();
-    ask(turns, 4, MiB);
+    ask(turns, 4, 8 * MiB);
     await nextTurn();
-    assert.deepEqual(ask(turns, 5, MiB).gone, [0, 1, 2, 3]);
+    assert.deepEqual(ask(turns, 5, 8 * MiB).gone, [0, 1, 2, 3]);
   });
 });
