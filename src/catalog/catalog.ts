@@ -6,20 +6,11 @@
  * takes it away. Writes throw AppError STORE_FULL, INDEX_FAILED or INDEX_CORRUPT; reads go on as long as they can.
  */
 import type { Clock } from '../lib/clock.js';
+import { AppError } from '../lib/errors.js';
 import type { Descriptor, Repository } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
 import type { Tag, TagOrDigest } from '../oci/reference.js';
-import {
-  digestsOf,
-  eraseDigests,
-  hasParentIn,
-  isNeeded,
-  putEdges,
-  putRoot,
-  readRoots,
-  someAncestor,
-  takeOverChildren,
-} from './edges.js';
+import { digestsOf, hasParentIn, putEdges, putRoot, readRoots, someAncestor, takeOverChildren } from './edges.js';
 import { firstDigest, keys, prefixes, repositoryFirst, tagOf } from './keys.js';
 import { putBlob, putLink, putUnlinked, removeLink, removeLinks, type StoredBlob } from './links.js';
 import type {
@@ -276,18 +267,6 @@ export class Catalog {
     return this.turn((tx) => tx.delete(keys.root(digest, repository)));
   }
 
-  /**
-   * Forgets a digest that nothing needs, so that its bytes can be deleted. Resolves to the digests that may have been needed
-   * by it alone, or to undefined when it is needed, or a rebuild does not know yet.
-   */
-  eraseUnneeded(digest: Digest): Promise<readonly Digest[] | undefined> {
-    return this.turn(async (tx) => {
-      if (this.rebuilding || (await isNeeded(tx, digest))) return undefined;
-      const [erased] = await eraseDigests(tx, [digest]);
-      return erased?.freed.map((freed) => freed.digest);
-    });
-  }
-
   /** Keeps an image, or whatever a tag points at, now and later. */
   async pin(repository: Repository, reference: TagOrDigest): Promise<void> {
     await this.turn((tx) => putPin(tx, repository, reference, this.#now()));
@@ -325,6 +304,11 @@ export class Catalog {
   /** While a rebuild is unfinished nothing may be deleted, whatever the health. */
   get rebuilding(): boolean {
     return this.#upkeep.rebuilding;
+  }
+
+  /** Throws REBUILDING while a rebuild is unfinished: who needs what is not known yet. */
+  assertComplete(): void {
+    if (this.rebuilding) throw new AppError('REBUILDING', 'nothing is deleted while the index is being rebuilt');
   }
 
   /** Called with each new health. Returns what ends that. */

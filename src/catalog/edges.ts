@@ -89,10 +89,8 @@ export interface Candidate {
   readonly ran: number | undefined;
 }
 
-export const candidateOf = async (records: Pick<Records, 'get'>, digest: Digest): Promise<Candidate> => ({
-  digest,
-  ran: (await records.get(keys.blob(digest)))?.ran,
-});
+export const candidatesOf = (records: Pick<Records, 'get'>, digests: Iterable<Digest>): Promise<readonly Candidate[]> =>
+  Promise.all(Array.from(digests, async (digest) => ({ digest, ran: (await records.get(keys.blob(digest)))?.ran })));
 
 export interface Erased {
   readonly digest: Digest;
@@ -139,7 +137,7 @@ export async function freedBy(
 ): Promise<readonly Candidate[]> {
   const freed = new Set(manifest?.children);
   for await (const referrer of digestsOf(records, prefixes.referrersOf(digest))) freed.add(referrer);
-  return Promise.all([...freed].map((each) => candidateOf(records, each)));
+  return candidatesOf(records, freed);
 }
 
 /** The digests at the end of the keys that `prefix` finds. */

@@ -2,7 +2,15 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { keys } from '../../src/catalog/keys.js';
 import { isAppError } from '../../src/lib/errors.js';
-import { descriptor, digest, manifestDescriptor, memoryCatalog, repository, tag } from '../support/catalogs.js';
+import {
+  descriptor,
+  digest,
+  manifestDescriptor,
+  memoryCatalog,
+  repository,
+  tag,
+  eraseUnneeded,
+} from '../support/catalogs.js';
 import { collect } from '../support/collect.js';
 
 const A = repository('library/a');
@@ -252,16 +260,16 @@ describe('Catalog: roots', () => {
     const signs = { repository: A, descriptor: signature, public: true, children: [], subject: INDEX.digest };
     await catalog.recordManifest({ ...signs, asked: 'child' });
     for (const each of [LAYER, IMAGE, INDEX, signature]) {
-      assert.equal(await catalog.eraseUnneeded(each.digest), undefined);
+      assert.equal(await eraseUnneeded(catalog, each.digest), undefined);
     }
     await catalog.pin(A, LATEST);
     await catalog.dropRoot(A, INDEX.digest);
-    assert.equal(await catalog.eraseUnneeded(INDEX.digest), undefined);
+    assert.equal(await eraseUnneeded(catalog, INDEX.digest), undefined);
     await catalog.unpin(A, LATEST);
-    assert.deepEqual(await catalog.eraseUnneeded(INDEX.digest), [IMAGE.digest, signature.digest]);
-    assert.deepEqual(await catalog.eraseUnneeded(signature.digest), []);
-    assert.deepEqual(await catalog.eraseUnneeded(IMAGE.digest), [LAYER.digest]);
-    assert.deepEqual(await catalog.eraseUnneeded(LAYER.digest), []);
+    assert.deepEqual(await eraseUnneeded(catalog, INDEX.digest), [IMAGE.digest, signature.digest]);
+    assert.deepEqual(await eraseUnneeded(catalog, signature.digest), []);
+    assert.deepEqual(await eraseUnneeded(catalog, IMAGE.digest), [LAYER.digest]);
+    assert.deepEqual(await eraseUnneeded(catalog, LAYER.digest), []);
     assert.deepEqual(await collect(catalog.blobs()), []);
     assert.deepEqual(await collect(catalog.heldBy(A)), []);
   });
@@ -304,9 +312,9 @@ describe('Catalog: pins', () => {
     const { catalog } = await memoryCatalog(t);
     await catalog.recordManifest({ repository: A, descriptor: IMAGE, public: true, children: [], asked: 'child' });
     await catalog.pin(A, IMAGE.digest);
-    assert.equal(await catalog.eraseUnneeded(IMAGE.digest), undefined);
+    assert.equal(await eraseUnneeded(catalog, IMAGE.digest), undefined);
     await catalog.unpin(A, IMAGE.digest);
-    assert.deepEqual(await catalog.eraseUnneeded(IMAGE.digest), []);
+    assert.deepEqual(await eraseUnneeded(catalog, IMAGE.digest), []);
   });
 });
 

@@ -4,7 +4,7 @@ import { describe, it, type TestContext } from 'node:test';
 import fc from 'fast-check';
 import type { Catalog } from '../../src/catalog/catalog.js';
 import type { Digest } from '../../src/oci/digest.js';
-import { descriptor, digest, memoryCatalog, repository, tag } from '../support/catalogs.js';
+import { descriptor, digest, memoryCatalog, repository, tag, eraseUnneeded } from '../support/catalogs.js';
 import { collect } from '../support/collect.js';
 
 const R = repository('library/r');
@@ -119,7 +119,7 @@ async function apply(catalog: Catalog, model: Model, s: Step): Promise<void> {
       model.stored.delete(s.node);
       return;
     case 'erase':
-      assert.equal((await catalog.eraseUnneeded(d)) !== undefined, model.erase(s.node));
+      assert.equal((await eraseUnneeded(catalog, d)) !== undefined, model.erase(s.node));
   }
 }
 
@@ -174,7 +174,7 @@ describe('edges and roots', () => {
         const sweep = async () => {
           const waiting = Array.from({ length: NODES }, (_, i) => digest(name(i)));
           for (let next = waiting.pop(); next; next = waiting.pop())
-            waiting.push(...((await catalog.eraseUnneeded(next)) ?? []));
+            waiting.push(...((await eraseUnneeded(catalog, next)) ?? []));
         };
         const needed = new Set(digests(model.reachable()));
         await sweep();

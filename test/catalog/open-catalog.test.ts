@@ -12,7 +12,7 @@ import { openCatalog, type OpenCatalogOptions } from '../../src/catalog/open-cat
 import type { SurveyedBlob, SurveyPage } from '../../src/catalog/rebuild.js';
 import { isAppError } from '../../src/lib/errors.js';
 import { openLevelDatabase, type OpenLevel } from '../../src/metadata/level-database.js';
-import { digest, descriptor, manifestDescriptor, repository, silent, tag } from '../support/catalogs.js';
+import { descriptor, manifestDescriptor, repository, silent, tag, eraseUnneeded } from '../support/catalogs.js';
 import { collect } from '../support/collect.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { temporaryDirectory, type Scope } from '../support/tmp.js';
@@ -81,9 +81,10 @@ async function assertWhole(catalog: Catalog): Promise<void> {
   assert.equal((await collect(catalog.roots())).length, 1);
   await catalog.rebuilt();
   assert.equal(catalog.health, 'ready');
+  catalog.assertComplete();
   assert.equal(await catalog.isPinned(A, LAYER.digest), true);
   assert.deepEqual(await collect(catalog.parentsOf(LAYER.digest)), [IMAGE.digest]);
-  assert.equal(await catalog.eraseUnneeded(LAYER.digest), undefined);
+  assert.equal(await eraseUnneeded(catalog, LAYER.digest), undefined);
 }
 
 describe('opening a data directory', () => {
@@ -315,12 +316,12 @@ describe('rebuilding the index', () => {
     await catalog.recordBlob({ repository: A, descriptor: fresh, public: true });
     await catalog.snapshot();
     await catalog.recover();
-    assert.equal(await catalog.eraseUnneeded(fresh.digest), undefined, 'its parent may not have been seen yet');
+    assert.throws(() => catalog.assertComplete(), { code: 'REBUILDING' }, 'a parent may not have been seen yet');
     letGo();
     await catalog.rebuilt();
     assert.equal(catalog.health, 'ready');
     assert.notEqual(await catalog.blob(fresh.digest), undefined);
-    assert.deepEqual(await catalog.eraseUnneeded(fresh.digest), []);
+    assert.deepEqual(await eraseUnneeded(catalog, fresh.digest), []);
   });
 
   it('forgets what the snapshot knew and the store has no more, with its links', async (t) => {
@@ -366,7 +367,7 @@ describe('rebuilding the index', () => {
     const first = await dir.open({ survey: broken });
     await first.rebuilt();
     assert.equal(first.health, 'rebuilding');
-    assert.equal(await first.eraseUnneeded(digest('nothing')), undefined);
+    assert.throws(() => first.assertComplete(), { code: 'REBUILDING' });
     await first.close();
     await assertWhole(await dir.open());
     assert.deepEqual(await dir.setAside(), []);

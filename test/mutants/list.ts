@@ -21,6 +21,7 @@ const SPOOL_AREA = 'content/spool-area.ts';
 const STORE = 'content/filesystem-blob-store.ts';
 const FLIGHT = 'cache/flight.ts';
 const RUN = 'cache/collect/collection-run.ts';
+const ERASER = 'cache/collect/stored-eraser.ts';
 const CATALOG = 'catalog/catalog.ts';
 const LINKS = 'catalog/links.ts';
 const EDGES = 'catalog/edges.ts';
@@ -239,7 +240,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     promise: 10,
     what: 'what was stored again since it was chosen goes',
-    file: 'cache/collect/stored-eraser.ts',
+    file: ERASER,
     from: 'return (await tx.get(keys.blob(digest)))?.ran === ran;',
     to: 'return (await tx.get(keys.blob(digest)))?.ran === ran || true;',
     test: 'cache/collect/retention',
@@ -271,10 +272,10 @@ export const MUTANTS: readonly Mutant[] = [
   {
     promise: 10,
     what: 'things are collected while the index is rebuilt',
-    file: CATALOG,
-    from: 'if (this.rebuilding || (await isNeeded(tx, digest))) return undefined;',
-    to: 'if (await isNeeded(tx, digest)) return undefined;',
-    test: 'catalog/open-catalog',
+    file: ERASER,
+    from: '          catalog.assertComplete();\n',
+    to: '',
+    test: 'cache/collect/collector-scale',
   },
   {
     promise: 10,

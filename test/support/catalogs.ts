@@ -1,6 +1,7 @@
 /** Catalogs for tests: over the smallest engine, with a clock that the test moves, and things to put into them. */
 import { join } from 'node:path';
 import { Catalog } from '../../src/catalog/catalog.js';
+import { eraseDigests, isNeeded } from '../../src/catalog/edges.js';
 import { Epoch } from '../../src/catalog/epoch.js';
 import type { Survey } from '../../src/catalog/rebuild.js';
 import { createLog } from '../../src/lib/log.js';
@@ -46,6 +47,17 @@ export async function memoryCatalog(
   opened.catalog = catalog;
   return { catalog, store, clock, snapshotFile };
 }
+
+/**
+ * What a collection does with one digest, but for its bytes. Resolves to what may have been needed by it alone; to undefined
+ * when it is needed itself.
+ */
+export const eraseUnneeded = (catalog: Catalog, of: Digest): Promise<readonly Digest[] | undefined> =>
+  catalog.turn(async (tx) => {
+    if (await isNeeded(tx, of)) return undefined;
+    const [erased] = await eraseDigests(tx, [of]);
+    return erased?.freed.map((freed) => freed.digest);
+  });
 
 const nothing: Survey = async function* () {
   await Promise.resolve();

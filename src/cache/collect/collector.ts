@@ -26,7 +26,7 @@ import { EventQueue } from './event-queue.js';
 import { ImaginedEraser } from './imagined-eraser.js';
 import { Retention } from './retention.js';
 import { Room } from './room.js';
-import { assertComplete, type StoredEraser } from './stored-eraser.js';
+import type { StoredEraser } from './stored-eraser.js';
 
 /** Milliseconds between two looks at how much is stored. */
 const LOOK_EVERY = 1000;
@@ -120,7 +120,7 @@ export class GarbageCollector implements Collector {
     this.#closing.signal.throwIfAborted();
     signal.throwIfAborted();
     if (this.#running) throw alreadyRunning(this.#running.trigger);
-    assertComplete(catalog);
+    catalog.assertComplete();
     const unwatched = new AbortController();
     const events = new EventQueue();
     this.#running = { trigger, dryRun, startedAt: clock.now() };

@@ -1,6 +1,6 @@
 /** Images go: chosen ones together, or the least recently pulled until enough is freed. */
 import type { Catalog } from '../../catalog/catalog.js';
-import { candidateOf, type Erased } from '../../catalog/edges.js';
+import { candidatesOf, type Erased } from '../../catalog/edges.js';
 import { keys } from '../../catalog/keys.js';
 import { slices } from '../../lib/page.js';
 import { formatImageReference } from '../../oci/reference.js';
@@ -44,20 +44,26 @@ export async function dropImages(
   const count = (size: number, owner: number) => bytes.set(owner, (bytes.get(owner) ?? 0) + size);
   /** With the last of the images that named them. */
   const left = new Map<Digest, { readonly size: number; readonly owner: number }>();
-  await cascade(await Promise.all(dropped.map(({ root }) => candidateOf(catalog.records, root.digest))), {
-    eraser,
-    gone: (erased, owner) => {
-      count(erased.size ?? 0, owner);
-      gone(erased);
+  await cascade(
+    await candidatesOf(
+      catalog.records,
+      dropped.map(({ root }) => root.digest),
+    ),
+    {
+      eraser,
+      gone: (erased, owner) => {
+        count(erased.size ?? 0, owner);
+        gone(erased);
+      },
+      leave:
+        sweep &&
+        (async (freed, owner) => {
+          const size = await sweep.takes(freed);
+          if (size !== undefined) left.set(freed, { size, owner: Math.max(owner, left.get(freed)?.owner ?? owner) });
+          return size !== undefined;
+        }),
     },
-    leave:
-      sweep &&
-      (async (freed, owner) => {
-        const size = await sweep.takes(freed);
-        if (size !== undefined) left.set(freed, { size, owner: Math.max(owner, left.get(freed)?.owner ?? owner) });
-        return size !== undefined;
-      }),
-  });
+  );
   for (const some of slices([...left], TURN)) {
     await Promise.all(
       some.map(async ([digest, { size, owner }]) => {

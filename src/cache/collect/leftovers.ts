@@ -7,7 +7,6 @@ import type { BlobStore } from '../../content/blob-store.js';
 import type { SpoolArea } from '../../content/spool-area.js';
 import type { KeyedMutex } from '../../lib/async.js';
 import type { Digest } from '../../oci/digest.js';
-import { assertComplete } from './stored-eraser.js';
 
 /** Milliseconds after which a partial is not worth its space. */
 const PARTIAL_LIFETIME = 24 * 60 * 60 * 1000;
@@ -37,7 +36,7 @@ export function orphan(parts: LeftoverParts, digest: Digest, dryRun: boolean): P
   return digestLocks.run(digest, async () => {
     const file = await store.stat(digest);
     if (!file || (await catalog.blob(digest))) return undefined;
-    assertComplete(catalog);
+    catalog.assertComplete();
     if (!dryRun) await store.delete(digest);
     return { files: 1, bytes: file.size };
   });

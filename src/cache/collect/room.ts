@@ -4,7 +4,7 @@
  * recovered. A record without bytes is a miss, so a crash in between costs nothing but that.
  */
 import type { CatalogHealth } from '../../catalog/catalog.js';
-import { candidateOf } from '../../catalog/edges.js';
+import { candidatesOf } from '../../catalog/edges.js';
 import type { BlobStore } from '../../content/blob-store.js';
 import type { SpoolArea } from '../../content/spool-area.js';
 import { Mutex } from '../../lib/async.js';
@@ -162,7 +162,10 @@ export class Room {
     const { catalog, eraser, store, digestLocks } = this.#parts;
     for (const batch of slices(imagined.victims, BATCH)) {
       const dropped = await eraser.dropRoots(batch);
-      const freed = await Promise.all(dropped.map(({ root }) => candidateOf(catalog.records, root.digest)));
+      const freed = await candidatesOf(
+        catalog.records,
+        dropped.map(({ root }) => root.digest),
+      );
       await cascade(freed, { eraser, gone: () => undefined });
     }
     for (const digest of digests) {

@@ -10,7 +10,6 @@ import { removeTag } from '../../catalog/tags.js';
 import type { Transaction } from '../../catalog/transaction.js';
 import type { BlobStore } from '../../content/blob-store.js';
 import { Mutex, Semaphore, type KeyedMutex } from '../../lib/async.js';
-import { AppError } from '../../lib/errors.js';
 import type { Digest } from '../../oci/digest.js';
 import type { Eraser } from './eraser.js';
 import { mayGo, type NamedVictim } from './retention.js';
@@ -43,7 +42,7 @@ export class StoredEraser implements Eraser {
   async dropRoots(victims: readonly NamedVictim[]): Promise<readonly NamedVictim[]> {
     const { catalog } = this.#parts;
     return catalog.turn(async (tx) => {
-      assertComplete(catalog);
+      catalog.assertComplete();
       const dropped: NamedVictim[] = [];
       for (const victim of victims) {
         if (!(await mayGo(this.#parts, tx, victim))) continue;
@@ -79,7 +78,7 @@ export class StoredEraser implements Eraser {
     return this.#batches.run(() =>
       this.#locked(candidates, async () => {
         const erased = await catalog.turn(async (tx) => {
-          assertComplete(catalog);
+          catalog.assertComplete();
           await prepare(tx);
           // All are read before any is changed: what one of them needed may go with it, in a turn of its own.
           const may = await Promise.all(candidates.map((candidate) => this.#isStillSo(tx, candidate)));
@@ -113,8 +112,4 @@ export class StoredEraser implements Eraser {
       task,
     )();
   }
-}
-
-export function assertComplete(catalog: Catalog): void {
-  if (catalog.rebuilding) throw new AppError('REBUILDING', 'nothing is deleted while the index is being rebuilt');
 }

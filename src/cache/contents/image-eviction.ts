@@ -2,7 +2,7 @@
  * One image goes now: its root, the tags that point to it, and whatever nothing else needs then. Stopped anywhere, what is
  * left of it is found by the next collection.
  */
-import { candidateOf } from '../../catalog/edges.js';
+import { candidatesOf } from '../../catalog/edges.js';
 import { keys, prefixes, tagOf } from '../../catalog/keys.js';
 import { removeTag } from '../../catalog/tags.js';
 import type { Transaction } from '../../catalog/transaction.js';
@@ -32,7 +32,7 @@ export async function evictImage(parts: EvictionParts, image: ImageReference, si
   for await (const blob of reader.storedOf(digest)) left.set(blob.digest, blob.size);
   let blobs = 0;
   let bytes = 0;
-  await cascade([await candidateOf(reader.catalog.records, digest)], {
+  await cascade(await candidatesOf(reader.catalog.records, [digest]), {
     eraser,
     gone: (erased) => {
       left.delete(erased.digest);
@@ -56,7 +56,7 @@ function dropImage(
   const repository = reader.repositoryOf(image);
   const { catalog } = reader;
   return catalog.turn(async (tx) => {
-    if (catalog.rebuilding) throw new AppError('REBUILDING', 'nothing is deleted while the index is being rebuilt');
+    catalog.assertComplete();
     const { tag } = image;
     const digest = image.digest ?? (tag && (await tx.get(keys.tag(repository, tag)))?.digest);
     if (digest === undefined) throw unknownImage(image);

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { orphan } from '../../../src/cache/collect/leftovers.js';
+import { candidatesOf } from '../../../src/catalog/edges.js';
 import { keys } from '../../../src/catalog/keys.js';
 import { deferred } from '../../../src/lib/async.js';
 import { isAppError } from '../../../src/lib/errors.js';
@@ -87,6 +88,11 @@ describe('a collection during a rebuild of the index', () => {
     await assert.rejects(orphan({ catalog, store, spools, digestLocks }, digest('without a record'), false), (error) =>
       isAppError(error, 'REBUILDING'),
     );
+    const [root] = await collect(cache.catalog.roots());
+    const victim = { root: root!, tags: [], lastPulledAt: 0, chosenAt: Infinity };
+    await assert.rejects(cache.eraser.dropRoots([victim]), { code: 'REBUILDING' }, 'chosen before it began');
+    const [candidate] = await candidatesOf(cache.catalog.records, [digest('without a record')]);
+    await assert.rejects(cache.eraser.erase([candidate!]), { code: 'REBUILDING' });
     cache.free = 0;
     assert.equal(await cache.collector.makeRoom(50), false);
     assert.ok(!cache.logs.some((line) => line.includes('no room could be made')), 'that is as it should be');

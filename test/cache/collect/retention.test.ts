@@ -5,7 +5,7 @@ import { cascade } from '../../../src/cache/collect/eraser.js';
 import { ImaginedEraser } from '../../../src/cache/collect/imagined-eraser.js';
 import { named, Retention } from '../../../src/cache/collect/retention.js';
 import { StoredEraser } from '../../../src/cache/collect/stored-eraser.js';
-import { candidateOf } from '../../../src/catalog/edges.js';
+import { candidatesOf } from '../../../src/catalog/edges.js';
 import { keys } from '../../../src/catalog/keys.js';
 import { deferred } from '../../../src/lib/async.js';
 import { parseTag } from '../../../src/oci/reference.js';
@@ -26,7 +26,10 @@ async function open(context: TestContext) {
 }
 
 const candidates = (cache: Collected, names: readonly string[]) =>
-  Promise.all(names.map((name) => candidateOf(cache.catalog.records, digest(name))));
+  candidatesOf(
+    cache.catalog.records,
+    names.map((name) => digest(name)),
+  );
 
 /** Its bytes are lost and fetched anew. For whoever holds the lock of its digest. */
 async function storeAgain({ clock, catalog, store }: Collected, name: string): Promise<void> {
