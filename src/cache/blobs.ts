@@ -207,14 +207,9 @@ export class Blobs {
     const { flight, joined, leave } = boarded;
     try {
       const spool = await abortable(flight.ready, signal);
-      if (spool.ended) {
-        leave();
-        await abortable(flight.done, signal);
-        return await this.get(entry, repository, digest, pick, signal);
-      }
       const size = spool.size;
       const range = size === undefined ? undefined : pick(size);
-      const farAhead = range !== undefined && range.start > flight.received + FAR_AHEAD;
+      const farAhead = !spool.ended && range !== undefined && range.start > flight.received + FAR_AHEAD;
       if (farAhead && size !== undefined && standsAlone(range, size)) {
         // Whatever goes wrong there, also that too many go past the store already, the fill gets to these bytes in the end.
         const ahead = await this.#past
@@ -224,6 +219,12 @@ export class Blobs {
           leave();
           return ahead;
         }
+      }
+      // Also while upstream was asked for what is ahead.
+      if (spool.ended) {
+        leave();
+        await abortable(flight.done, signal);
+        return await this.get(entry, repository, digest, pick, signal);
       }
       const from = range?.start ?? 0;
       const follower = spool.follow(from, range?.end ?? size, signal);

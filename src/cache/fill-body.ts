@@ -20,6 +20,7 @@ export class FillBody implements AsyncIterableIterator<Buffer, void, undefined> 
   #chunks: AsyncIterator<Buffer, void, undefined>;
   #at: number;
   #isPast = false;
+  #over = false;
 
   constructor(parts: FillBodyParts) {
     this.#parts = parts;
@@ -36,18 +37,23 @@ export class FillBody implements AsyncIterableIterator<Buffer, void, undefined> 
   }
 
   async return(): Promise<IteratorResult<Buffer, void>> {
+    this.#over = true;
     await this.#chunks.return?.();
     return { done: true, value: undefined };
   }
 
   readonly #count = (result: IteratorResult<Buffer, void>) => {
-    if (result.done === true) this.#parts.onWhole();
-    else this.#at += result.value.length;
+    if (result.done !== true) this.#at += result.value.length;
+    else if (!this.#over) this.#parts.onWhole();
+    this.#over ||= result.done === true;
     return result;
   };
 
   readonly #goPast = (error: unknown) => {
-    if (this.#isPast || !isAppError(error, 'STORE_FULL')) throw error;
+    if (this.#isPast || !isAppError(error, 'STORE_FULL')) {
+      this.#over = true;
+      throw error;
+    }
     this.#isPast = true;
     this.#chunks = this.#parts.rest(this.#at)[Symbol.asyncIterator]();
     return this.next();

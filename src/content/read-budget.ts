@@ -8,9 +8,9 @@ const KIB = 1024;
 const MIB = 1024 * KIB;
 /** No chunk takes more than this part of what is free: the rest is for those who come next. */
 const SHARE = 1 / 8;
-/** What two hundred readers of a file take each: so much may a ring hold for each that it spares the file. */
+/** About what each of 200 readers takes to read a file: a ring may hold as much for each follower that it keeps from the file. */
 const SPARED = 256 * KIB;
-/** What the ring of a spool holds for few. */
+/** The most that a ring holds for a few followers. */
 const RING = 8 * MIB;
 
 export interface ReadBudgetOptions {
@@ -35,7 +35,7 @@ export class ReadBudget {
     this.#syncs = new Semaphore(syncs);
   }
 
-  /** Bytes that readers hold now. */
+  /** Bytes that readers hold now, and the rings of spools that are over. */
   get held(): number {
     return this.#held;
   }
@@ -45,14 +45,10 @@ export class ReadBudget {
     this.#held += bytes;
   }
 
-  /** Counts a spool, which has a ring, until the returned function is called. */
+  /** Counts a spool, which has a ring, until the returned function is called, once. */
   spool(): () => void {
     this.#spools++;
-    let counted = 1;
-    return () => {
-      this.#spools -= counted;
-      counted = 0;
-    };
+    return () => this.#spools--;
   }
 
   /** Bytes that the next chunk of a reader may take, when it gives back the `own` that it has. */
@@ -67,8 +63,13 @@ export class ReadBudget {
   }
 
   /** Whether so many followers would take more to read a file than the `bytes` of their ring. */
-  isSpared(bytes: number, followers: number): boolean {
+  isWorth(bytes: number, followers: number): boolean {
     return bytes < followers * SPARED;
+  }
+
+  /** Whether readers leave room for so many bytes. */
+  hasRoom(bytes: number): boolean {
+    return this.#held + bytes <= this.#memory;
   }
 
   pread<T>(read: () => Promise<T>): Promise<T> {

@@ -3,7 +3,7 @@
  * changed or reused: one may be on its way to a socket long after the ring let go of it.
  */
 
-/** Chunks are counted too: an upstream that sends single bytes must not turn 8 MiB into eight million objects. */
+/** Chunks are counted too: an upstream that sends single bytes must not turn each into an object. */
 const MOST_CHUNKS = 8192;
 /** Emptied slots at the front are cut off in bulk, so that trimming costs nothing. */
 const SLACK = 1024;

@@ -121,6 +121,8 @@ export class Spool implements Followed {
   #noted: boolean;
   /** The file is published, removed or kept; only readers hold it open. */
   #over = false;
+  /** Bytes of its ring, once it is over. */
+  #kept = 0;
   #ending: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
@@ -342,17 +344,30 @@ export class Spool implements Followed {
       await Promise.allSettled(left.map((path) => rm(path, { force: true })));
     }
     this.#over = true;
-    this.#dropRing();
+    this.#leaveBudget();
+    this.#keepRing();
     this.#closeIfUnused();
     await this.#closing;
     await this.#options.onEnd(this, kept === 0 ? undefined : kept);
   }
 
-  /** When nothing more comes, slow readers may be here for long: let them read from the file, but for a crowd. */
+  /** Slow readers may be here for long: let them read from the file, unless they are so many that this takes more memory. */
+  #keepRing(): void {
+    if (this.#file.lost) return;
+    const bytes = this.#ring.length;
+    if (!this.#budget.isWorth(bytes, this.#followers.size) || !this.#budget.hasRoom(bytes)) {
+      this.#ring.clear(this.#received);
+      return;
+    }
+    this.#budget.hold(bytes);
+    this.#kept = bytes;
+  }
+
   #dropRing(): void {
-    if (!this.#over || this.#budget.isSpared(this.#ring.length, this.#followers.size)) return;
-    if (!this.#file.lost) this.#ring.clear(this.#received);
-    this.#leaveBudget();
+    if (this.#kept === 0 || this.#budget.isWorth(this.#kept, this.#followers.size)) return;
+    this.#budget.hold(-this.#kept);
+    this.#kept = 0;
+    this.#ring.clear(this.#received);
   }
 
   /** The file stays open, also when it is removed or published, until its last reader has left. */

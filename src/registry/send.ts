@@ -28,7 +28,7 @@ export interface Sent {
   bytes: number;
 }
 
-/** What may last until a moment of the monotonic clock, and cuts its client then. */
+/** A client that is cut when `deadline`, on the monotonic clock, has passed. */
 interface Pending {
   readonly response: ServerResponse;
   readonly deadline: number;

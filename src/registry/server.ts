@@ -62,8 +62,8 @@ const LIMITS = {
 
 /** A client's, with the requests that come over it one after the other, or in a row. */
 interface Connection {
-  /** Requests under way. */
-  answering: number;
+  /** Answers to the requests under way. */
+  readonly answers: Set<ServerResponse>;
   /** It ends with the answer to a request that came: what follows that is not looked at. */
   closing: boolean;
   /** Aborted when the client leaves. One for all requests, of which most are over before it could be asked. */
@@ -138,7 +138,7 @@ export class RegistryServer {
     this.#server.on('connection', (socket: Socket) => this.#count(socket));
     this.#server.on('connect', (_request, socket: Socket) => refuse(new NotAProxy(), socket, false));
     this.#server.on('clientError', (error: Error, socket: Socket) =>
-      refuse(error, socket, (this.#connections.get(socket)?.answering ?? 0) > 0),
+      refuse(error, socket, (this.#connections.get(socket)?.answers.size ?? 0) > 0),
     );
   }
 
@@ -219,10 +219,10 @@ export class RegistryServer {
       pull: undefined,
       sent: { bytes: 0 },
     };
-    connection.answering++;
+    connection.answers.add(response);
     let reply: Reply | undefined;
     response.once('close', () => {
-      connection.answering--;
+      connection.answers.delete(response);
       this.#tell(request, response, entry, reply);
       this.#accessLog.line(request, response, entry, reply);
     });
@@ -350,8 +350,12 @@ export class RegistryServer {
     if (known) return known;
     const leaving = new AbortController();
     setMaxListeners(0, leaving.signal);
-    socket.once('close', () => leaving.abort(new AppError('CANCELLED', 'the client left')));
-    const connection = { answering: 0, closing: false, leaving: leaving.signal };
+    const connection = { answers: new Set<ServerResponse>(), closing: false, leaving: leaving.signal };
+    socket.once('close', () => {
+      leaving.abort(new AppError('CANCELLED', 'the client left'));
+      // Node.js tells the answer that has the connection. Those that wait for their turn on it would wait for ever.
+      for (const response of connection.answers) if (!response.socket) response.destroy().emit('close');
+    });
     this.#connections.set(socket, connection);
     return connection;
   }

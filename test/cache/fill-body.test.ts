@@ -35,6 +35,7 @@ describe('the body of a fill', () => {
     const { seen, body } = fill(source('0123456789').chunks);
     const { got, failure } = await collectUntilFailure(body);
     assert.deepEqual([got.toString(), failure], ['0123456789', undefined]);
+    await body.next();
     assert.deepEqual(seen, { whole: 1, past: [] });
   });
 
@@ -62,6 +63,7 @@ describe('the body of a fill', () => {
       let chunks = 0;
       for await (const chunk of body) if (chunk.length > 0 && ++chunks === (failure ? 3 : 1)) break;
       assert.deepEqual([first.state.returned, past.state.returned], [true, failure !== undefined]);
+      assert.equal((await body.next()).done, true);
       assert.equal(seen.whole, 0);
     }
   });

@@ -1,9 +1,12 @@
 /** What clients do: come in herds, leave, stall, come late. None of it touches another client or the fill. */
 import assert from 'node:assert/strict';
+import { readdir, readlink } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { describe, it } from 'node:test';
+import { digestHex } from '../../src/oci/digest.js';
 import { eventually } from '../support/eventually.js';
 import { head, type Reader, sha256 } from '../support/http.js';
-import { BIG, REPOSITORY, startScene } from './scene.js';
+import { BIG, pull, REPOSITORY, startScene } from './scene.js';
 
 const MIB = 1024 * 1024;
 const HERD = 200;
@@ -50,6 +53,25 @@ describe('clients', () => {
       assert.equal(sha256(await stalled.rest()), layer.digest, 'what stalled goes on where it was');
     }
     assert.equal(registry.count({ kind: 'blob', method: 'GET' }), 1);
+  });
+
+  it('one that asks several times in a row and leaves is over with all its answers', async (t) => {
+    const scene = await startScene(t, { size: 32 * MIB });
+    await pull(scene);
+    const { daemon, layer } = scene;
+    const { host, hostname, port, pathname } = new URL(daemon.blobUrl(REPOSITORY, layer.digest));
+    const open = async () => {
+      const fds = await readdir('/proc/self/fd');
+      const files = await Promise.all(fds.map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')));
+      return files.filter((file) => file.includes(digestHex(layer.digest))).length;
+    };
+    const before = daemon.logged('GET', layer.digest).length;
+    const socket = connect(Number(port), hostname).pause();
+    socket.write(`GET ${pathname} HTTP/1.1\r\nHost: ${host}\r\n\r\n`.repeat(3));
+    await eventually(async () => (await open()) === 3, 'all three are being answered');
+    socket.resetAndDestroy();
+    await eventually(async () => (await open()) === 0, 'their files are closed');
+    await eventually(() => daemon.logged('GET', layer.digest).length === before + 3, 'each has its line in the log');
   });
 
   it('one that comes late to a fill gets all of it, from the start and from an offset', async (t) => {
@@ -145,6 +167,24 @@ describe('clients', () => {
     assert.equal(status, 206);
     assert.deepEqual(body, layer.bytes.subarray(9_000_000, 9_001_000));
     assert.equal(sha256(await filling.rest()), layer.digest);
+  });
+
+  it('a range far ahead that upstream does not give is taken from the store when the fill has ended meanwhile', async (t) => {
+    const { registry, daemon, layer } = await startScene(t, { size: 10 * MIB });
+    const gate = registry.hold({ kind: 'blob', method: 'GET', ranged: false, at: 100_000 });
+    const leaving = await daemon.openBlob(REPOSITORY, layer.digest);
+    await gate.reached;
+    leaving.abort();
+    const refused = registry.hold({ kind: 'blob', method: 'GET', ranged: true });
+    registry.fail({ kind: 'blob', method: 'GET', ranged: true }, { status: 500 });
+    const ahead = daemon.blob(REPOSITORY, layer.digest, { range: 'bytes=9000000-9000999' });
+    await refused.reached;
+    gate.open();
+    await daemon.stored(layer.digest);
+    refused.open();
+    const { status, body } = await ahead;
+    assert.equal(status, 206);
+    assert.deepEqual(body, layer.bytes.subarray(9_000_000, 9_001_000));
   });
 
   it('a range far ahead waits for the fill when too many others went by it, and is no error', async (t) => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { getEventListeners, setMaxListeners } from 'node:events';
 import { readdir } from 'node:fs/promises';
-import { describe, it } from 'node:test';
+import { describe, it, type TestContext } from 'node:test';
 import { AppError } from '../../src/lib/errors.js';
 import { ReadBudget } from '../../src/content/read-budget.js';
 import { TAIL, VerifiedFile } from '../../src/content/spool.js';
@@ -23,6 +23,18 @@ import {
   upstream,
   openSpool,
 } from './support.js';
+
+/** A verified MiB, all of it in memory, with no more followers than make it worth to be kept there. */
+async function followedByCrowd(t: TestContext, budget: ReadBudget) {
+  const disk = new FaultyDisk();
+  const { area } = await openArea(t, { fs: disk, budget });
+  const blob = bytesOf(MIB);
+  const spool = await area.create({ upstream, digest: sha256(blob), size: blob.length });
+  await appendAll(spool, blob);
+  const file = await spool.verify();
+  const crowd = Array.from({ length: MIB / (256 * KIB) + 1 }, () => spool.follow(0, undefined, never()));
+  return { crowd, disk, file };
+}
 
 describe('a spool', () => {
   it('gives every follower all bytes, whenever and wherever it joins', async (t) => {
@@ -205,24 +217,34 @@ describe('a spool', () => {
     }
   });
 
-  it('goes on from memory for a crowd when it is over, until the file takes those who are left less', async (t) => {
-    const disk = new FaultyDisk();
-    const { area } = await openArea(t, { fs: disk });
-    const blob = bytesOf(MIB);
-    const spool = await area.create({ upstream, digest: sha256(blob), size: blob.length });
-    await appendAll(spool, blob);
-    const file = await spool.verify();
-    const crowd = Array.from({ length: MIB / (256 * KIB) + 1 }, () => spool.follow(0, undefined, never()));
+  it('goes on from memory for a crowd when it is over, until reading the file would take those who are left less', async (t) => {
+    const budget = new ReadBudget({ memory: 2 * MIB });
+    const { crowd, disk, file } = await followedByCrowd(t, budget);
     await file.release();
+    assert.equal(budget.held, MIB, 'what is kept is counted with what readers hold');
     const [first, ...others] = crowd;
     for (const each of crowd) await each.next();
     assert.equal(disk.calls.includes('read'), false);
     await others[0]!.return?.();
+    assert.equal(budget.held, 0);
     await first!.next();
     assert.equal(disk.calls.includes('read'), true, 'with one less they take less to read the file');
     for (const each of crowd) await each.return?.();
+    assert.equal(budget.held, 0);
     await turn();
     assert.equal(disk.calls.at(-1), 'close');
+  });
+
+  it('keeps nothing for a crowd when other readers need the memory', async (t) => {
+    const budget = new ReadBudget({ memory: 2 * MIB });
+    const { crowd, disk, file } = await followedByCrowd(t, budget);
+    budget.hold(MIB + 1);
+    await file.release();
+    assert.equal(budget.held, MIB + 1);
+    await crowd[0]!.next();
+    assert.equal(disk.calls.includes('read'), true);
+    for (const each of crowd) await each.return?.();
+    assert.equal(budget.held, MIB + 1);
   });
 
   it('cuts every follower at once with the cause of a discard', async (t) => {

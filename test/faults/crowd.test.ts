@@ -24,7 +24,8 @@ describe(`a crowd (seed ${seed})`, () => {
   it(
     `of ${READERS + STALLED} clients on one download, ${STALLED} of them stalled, costs one fetch and ${MOST_MEMORY / MiB} MiB at most`,
     scoped(async (t) => {
-      const world = await World.create(t, { seed, images: 1 });
+      // Longer than all may take to come: upstream is silent until then.
+      const world = await World.create(t, { seed, images: 1, upstream: { responseTimeout: '2m' } });
       const image = makeImage({ seed: 'crowd', layers: [SIZE] });
       world.registry.push('team/crowd', image, 'v1');
       const { digest } = image.layers[0]!;

@@ -51,7 +51,6 @@ interface Ahead {
   readonly eraser: ImaginedEraser;
   /** Whose bytes are gone. */
   readonly digests: Digest[];
-  readonly time: number;
 }
 
 export class Room {
@@ -60,14 +59,14 @@ export class Room {
   readonly #mutex = new Mutex();
   /** What went while the index was full: its records are still there. One for each time that it was full without a break. */
   readonly #ahead: Ahead[] = [];
-  /** Counts them: what was imagined before the index took writes again may not be true any more. */
-  #time = 0;
+  /** The last of them while the index is full: what was imagined before it took writes again may not be true any more. */
+  #current: Ahead | undefined;
 
   constructor(parts: RoomParts) {
     this.#parts = parts;
     this.#retention = new Retention(parts);
     parts.catalog.onStateChange((health) => {
-      if (!isFull(health)) this.#time++;
+      if (!isFull(health)) this.#current = undefined;
     });
   }
 
@@ -116,31 +115,27 @@ export class Room {
       if (!isAppError(error, 'STORE_FULL')) throw error;
     }
     if (isFull(catalog.health)) {
-      const time = this.#time;
+      const ahead = (this.#current ??= this.#goAhead());
       // Nothing is unlinked ahead of an index that takes writes again, however much is still wanted.
-      const excess = () => (time === this.#time ? wanted - freed : 0);
-      await evict({ ...eviction, excess, eraser: this.#eraserAhead() });
+      const excess = () => (ahead === this.#current ? wanted - freed : 0);
+      await evict({ ...eviction, excess, eraser: ahead.eraser });
     }
     return freed;
   }
 
-  /** One until the index has recovered: it knows what has gone already. */
-  #eraserAhead(): ImaginedEraser {
+  /** Its eraser knows what has gone already. */
+  #goAhead(): Ahead {
     const { catalog, store, digestLocks } = this.#parts;
-    const last = this.#ahead.at(-1);
-    if (last?.time === this.#time) return last.eraser;
-    const digests: Digest[] = [];
-    const time = this.#time;
     const unlink = (digest: Digest) =>
       digestLocks.run(digest, async () => {
         // With an index that writes again, somebody may have come to need it since it was looked up.
-        const went = time === this.#time && isFull(catalog.health) && (await store.delete(digest));
-        if (went) digests.push(digest);
+        const went = ahead === this.#current && isFull(catalog.health) && (await store.delete(digest));
+        if (went) ahead.digests.push(digest);
         return went;
       });
-    const eraser = new ImaginedEraser(this.#parts, unlink);
-    this.#ahead.push({ eraser, digests, time });
-    return eraser;
+    const ahead: Ahead = { eraser: new ImaginedEraser(this.#parts, unlink), digests: [] };
+    this.#ahead.push(ahead);
+    return ahead;
   }
 
   /**

@@ -195,6 +195,16 @@ describe('evicting an image', () => {
     assert.equal((await cache.pulled('team/app', one)).size, 4);
   });
 
+  it('is refused while the index is rebuilt, before its tag goes', async (t) => {
+    const cache = await OperatedCache.open(t);
+    cache.registry.push('team/app', makeImage({ seed: 'base', layers: [100] }), '1');
+    await cache.pulled('team/app', one);
+    const rebuilding = t.mock.getter(cache.catalog, 'rebuilding', () => true);
+    await assert.rejects(cache.contents.evict(image('team/app:1'), signal), { code: 'REBUILDING' });
+    rebuilding.mock.restore();
+    assert.notEqual(await cache.catalog.tag(repository, one), undefined);
+  });
+
   it('is refused while it is pinned, by its tag or digest, and for a part of another image', async (t) => {
     const cache = await OperatedCache.open(t);
     const index = makeIndex({ seed: 'pinned' });
