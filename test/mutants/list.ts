@@ -247,6 +247,14 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     promise: 10,
+    what: 'what is stored after the choice of an image that names it goes with that',
+    file: 'cache/collect/eraser.ts',
+    from: '(freed.ran ?? -Infinity) >= chosenAt || ',
+    to: '',
+    test: 'cache/collect/retention',
+  },
+  {
+    promise: 10,
     what: 'what is stored again is as old as before',
     file: LINKS,
     from: '    storedAt: before?.storedAt ?? at,\n    ran,\n',

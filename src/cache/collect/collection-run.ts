@@ -120,9 +120,11 @@ export class CollectionRun {
     // Manifests first: what they free is then come across, wherever it sorts.
     for await (const { unreferred } of sweep({ records, recorded: prefixes.manifests, isGone })) {
       await this.#goOn();
+      const chosenAt = catalog.runningTime;
       const { old } = await this.#byAge(unreferred);
       await cascade(old, {
         eraser,
+        chosenAt,
         gone: this.#gone,
         leave: async (freed) => (await this.#sweeping.takes(freed)) !== undefined,
       });

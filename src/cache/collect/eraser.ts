@@ -24,6 +24,8 @@ export const TURN = 32;
 
 export interface Cascade {
   readonly eraser: Eraser;
+  /** The running time at which they were chosen: what is stored from then on, and only they needed, stays for later. */
+  readonly chosenAt: number;
   /** Called for each digest that is gone, with the index in `from` of what it went with: the last that needed it. */
   readonly gone: (erased: Erased, owner: number) => void;
   /** Whether what was freed stays for a sweep that follows; without it, all of it goes at once. */
@@ -34,7 +36,7 @@ export interface Cascade {
  * Erases the candidates that nothing needs, then what only they needed, and so on. It can be left off anywhere: what is
  * not erased yet is found by the next sweep.
  */
-export async function cascade(from: readonly Candidate[], { eraser, gone, leave }: Cascade): Promise<void> {
+export async function cascade(from: readonly Candidate[], { eraser, chosenAt, gone, leave }: Cascade): Promise<void> {
   const owners = new Map<Digest, number>();
   /** The last of its owners so far. */
   const own = (digest: Digest, owner: number): number => {
@@ -52,7 +54,7 @@ export async function cascade(from: readonly Candidate[], { eraser, gone, leave 
         const owner = own(erased.digest, 0);
         gone(erased, owner);
         for (const freed of erased.freed) {
-          if (leave && (await leave(freed.digest, owner))) continue;
+          if ((freed.ran ?? -Infinity) >= chosenAt || (leave && (await leave(freed.digest, owner)))) continue;
           own(freed.digest, owner);
           next.set(freed.digest, freed);
         }

@@ -8,7 +8,7 @@ import type { Digest } from '../../oci/digest.js';
 import type { RemovedImage } from '../recollection.js';
 import type { CollectedImage, CollectionReason } from './collection.js';
 import { cascade, TURN, type Eraser } from './eraser.js';
-import { named, type NamedVictim, type Retention, type Victim } from './retention.js';
+import { firstChosenAt, named, type NamedVictim, type Retention, type Victim } from './retention.js';
 
 /** Images that go together: their roots in one turn, and what they alone need in few. */
 export const BATCH = 64;
@@ -51,6 +51,7 @@ export async function dropImages(
     ),
     {
       eraser,
+      chosenAt: firstChosenAt(dropped),
       gone: (erased, owner) => {
         count(erased.size ?? 0, owner);
         gone(erased);

@@ -16,7 +16,7 @@ import type { Recollection, RemovedImage } from '../recollection.js';
 import { cascade } from './eraser.js';
 import { BATCH, evict } from './eviction.js';
 import { ImaginedEraser } from './imagined-eraser.js';
-import { Retention } from './retention.js';
+import { firstChosenAt, Retention } from './retention.js';
 import { StoredEraser, type EraserParts } from './stored-eraser.js';
 
 /** Sees to it that so many more bytes can be written. False when not enough may go. */
@@ -161,7 +161,7 @@ export class Room {
         catalog.records,
         dropped.map(({ root }) => root.digest),
       );
-      await cascade(freed, { eraser, gone: () => undefined });
+      await cascade(freed, { eraser, chosenAt: firstChosenAt(dropped), gone: () => undefined });
     }
     for (const digest of digests) {
       await digestLocks.run(digest, async () => {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { cascade } from '../../../src/cache/collect/eraser.js';
+import { dropImages } from '../../../src/cache/collect/eviction.js';
 import { ImaginedEraser } from '../../../src/cache/collect/imagined-eraser.js';
 import { named, Retention } from '../../../src/cache/collect/retention.js';
 import { StoredEraser } from '../../../src/cache/collect/stored-eraser.js';
@@ -281,10 +282,33 @@ describe('what is stored again after it was chosen', () => {
     await cache.pull('parent');
     await cache.catalog.dropRoot(repositoryOf(), digest('parent'));
     const eraser = new StoredEraser(parts);
-    const erase = async () => cascade(await candidates(cache, ['parent']), { eraser, gone: () => undefined });
+    const erase = async () =>
+      cascade(await candidates(cache, ['parent']), { eraser, chosenAt: Infinity, gone: () => undefined });
     await whileItWaits(cache, 'child', erase, () => storeAgain(cache, 'child'));
     assert.deepEqual(await cache.stored(['parent', 'child']), ['child']);
   });
+
+  for (const Eraser of [StoredEraser, ImaginedEraser]) {
+    it(`stays, when an image that names it was chosen before it came: ${Eraser.name}`, async (context) => {
+      const { cache, parts, retention } = await open(context);
+      await cache.pull('parent');
+      await cache.clock.advance(1000);
+      const victims = await retention.leastRecent(10, () => true);
+      await storeAgain(cache, 'child');
+      const gone: string[] = [];
+      const dropping = {
+        catalog: cache.catalog,
+        eraser: new Eraser(parts),
+        removed: () => undefined,
+        gone: (erased: { readonly digest: string }) => gone.push(erased.digest),
+      };
+      assert.equal((await dropImages(dropping, victims, 'evicted')).length, 1);
+      assert.deepEqual(gone, [digest('parent')]);
+      await cache.clock.advance(GRACE);
+      await cache.collect();
+      assert.deepEqual(await cache.stored(['child']), Eraser === StoredEraser ? [] : ['child']);
+    });
+  }
 
   it('is erased once, though it was a root of several repositories', async (context) => {
     const { cache, parts } = await open(context);
@@ -292,7 +316,7 @@ describe('what is stored again after it was chosen', () => {
     const [x] = await candidates(cache, ['x']);
     const gone: string[] = [];
     const eraser = new StoredEraser(parts);
-    await cascade([x!, x!], { eraser, gone: (erased) => gone.push(erased.digest) });
+    await cascade([x!, x!], { eraser, chosenAt: Infinity, gone: (erased) => gone.push(erased.digest) });
     assert.deepEqual(gone, [digest('x')]);
   });
 });
