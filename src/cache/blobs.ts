@@ -208,8 +208,8 @@ export class Blobs {
     try {
       const spool = await abortable(flight.ready, signal);
       const size = spool.size;
-      const range = size === undefined ? undefined : pick(size);
-      const farAhead = !spool.ended && range !== undefined && range.start > flight.received + FAR_AHEAD;
+      const range = size === undefined || spool.ended ? undefined : pick(size);
+      const farAhead = range !== undefined && range.start > flight.received + FAR_AHEAD;
       if (farAhead && size !== undefined && standsAlone(range, size)) {
         // Whatever goes wrong there, also that too many go past the store already, the fill gets to these bytes in the end.
         const ahead = await this.#past

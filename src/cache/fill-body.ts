@@ -50,7 +50,7 @@ export class FillBody implements AsyncIterableIterator<Buffer, void, undefined> 
   };
 
   readonly #goPast = (error: unknown) => {
-    if (this.#isPast || !isAppError(error, 'STORE_FULL')) {
+    if (this.#over || this.#isPast || !isAppError(error, 'STORE_FULL')) {
       this.#over = true;
       throw error;
     }

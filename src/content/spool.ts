@@ -351,23 +351,31 @@ export class Spool implements Followed {
     await this.#options.onEnd(this, kept === 0 ? undefined : kept);
   }
 
-  /** Slow readers may be here for long: let them read from the file, unless they are so many that this takes more memory. */
+  /**
+   * Slow readers may be here for long: let them read from the file, unless it is lost, or they are so many that this takes
+   * more memory.
+   */
   #keepRing(): void {
-    if (this.#file.lost) return;
     const bytes = this.#ring.length;
-    if (!this.#budget.isWorth(bytes, this.#followers.size) || !this.#budget.hasRoom(bytes)) {
+    const hasRoom = this.#file.lost || this.#budget.hasRoom(bytes);
+    if (hasRoom && this.#isWorthKeeping(bytes)) {
+      this.#budget.hold(bytes);
+      this.#kept = bytes;
+    } else {
       this.#ring.clear(this.#received);
-      return;
     }
-    this.#budget.hold(bytes);
-    this.#kept = bytes;
   }
 
   #dropRing(): void {
-    if (this.#kept === 0 || this.#budget.isWorth(this.#kept, this.#followers.size)) return;
+    if (this.#kept === 0 || this.#isWorthKeeping(this.#kept)) return;
     this.#budget.hold(-this.#kept);
     this.#kept = 0;
     this.#ring.clear(this.#received);
+  }
+
+  #isWorthKeeping(bytes: number): boolean {
+    const { size } = this.#followers;
+    return size > 0 && (this.#file.lost || this.#budget.isWorth(bytes, size));
   }
 
   /** The file stays open, also when it is removed or published, until its last reader has left. */

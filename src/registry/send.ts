@@ -93,6 +93,8 @@ export class Sender {
     this.#pending.add(pending);
     response.once('close', () => this.#pending.delete(pending));
     await this.#endOfTurn();
+    // To end it with a body would be an error in it then.
+    if (response.destroyed) return;
     if (!body) response.end();
     else response.end(body, () => (sent.bytes += body.length));
   }

@@ -136,10 +136,9 @@ export class RegistryServer {
     }
     this.#server.maxConnections = MOST_CONNECTIONS;
     this.#server.on('connection', (socket: Socket) => this.#count(socket));
-    this.#server.on('connect', (_request, socket: Socket) => refuse(new NotAProxy(), socket, false));
-    this.#server.on('clientError', (error: Error, socket: Socket) =>
-      refuse(error, socket, (this.#connections.get(socket)?.answers.size ?? 0) > 0),
-    );
+    const isAnswering = (socket: Socket) => (this.#connections.get(socket)?.answers.size ?? 0) > 0;
+    this.#server.on('connect', (_, socket: Socket) => refuse(new NotAProxy(), socket, isAnswering(socket)));
+    this.#server.on('clientError', (error: Error, socket: Socket) => refuse(error, socket, isAnswering(socket)));
   }
 
   /** Throws CONFIG_INVALID or a system error for certificates that cannot be used, and the system error of `listen`. */

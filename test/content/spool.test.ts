@@ -19,6 +19,7 @@ import {
   never,
   openArea,
   sha256,
+  systemError,
   turn,
   upstream,
   openSpool,
@@ -33,7 +34,7 @@ async function followedByCrowd(t: TestContext, budget: ReadBudget) {
   await appendAll(spool, blob);
   const file = await spool.verify();
   const crowd = Array.from({ length: MIB / (256 * KIB) + 1 }, () => spool.follow(0, undefined, never()));
-  return { crowd, disk, file };
+  return { spool, crowd, disk, file };
 }
 
 describe('a spool', () => {
@@ -233,6 +234,19 @@ describe('a spool', () => {
     assert.equal(budget.held, 0);
     await turn();
     assert.equal(disk.calls.at(-1), 'close');
+  });
+
+  it('goes on from memory for as long as anybody follows when the file cannot be read any more', async (t) => {
+    const budget = new ReadBudget({ memory: 2 * MIB });
+    const { spool, crowd, disk, file } = await followedByCrowd(t, budget);
+    await file.release();
+    disk.fail.read = () => systemError('EIO');
+    await assert.rejects(spool.read(Buffer.alloc(1), 0), { code: 'STORE_FAILED' });
+    const [last, ...others] = crowd;
+    for (const each of others) await each.return?.();
+    assert.equal(budget.held, MIB);
+    assert.deepEqual(await collect(last!), bytesOf(MIB));
+    assert.equal(budget.held, 0);
   });
 
   it('keeps nothing for a crowd when other readers need the memory', async (t) => {

@@ -9,7 +9,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { deferred } from '../../src/lib/async.js';
 import { systemClock, type Clock } from '../../src/lib/clock.js';
 import { isAppError } from '../../src/lib/errors.js';
-import { Sender } from '../../src/registry/send.js';
+import { Sender, type Sent } from '../../src/registry/send.js';
 
 const MiB = 1024 * 1024;
 
@@ -180,6 +180,25 @@ describe('sending a body', () => {
     response.destroy();
     await assert.rejects(sending!, (error) => isAppError(error, 'CANCELLED'));
     assert.ok(ended);
+  });
+
+  it('gives nothing to a client that leaves before the end of the turn', async (t) => {
+    const answered = deferred<Sent>();
+    const server = createServer((_request, response) => {
+      const sent = { bytes: 0 };
+      // What is then not written is an error of the one who writes.
+      response.strictContentLength = true;
+      response.writeHead(200, { 'Content-Length': 5 });
+      new Sender(systemClock).sendWhole(response, Buffer.from('12345'), sent).then(
+        () => answered.resolve(sent),
+        (error: unknown) => answered.reject(error),
+      );
+      response.destroy();
+    }).listen(0, '127.0.0.1');
+    t.after(() => server.close());
+    await once(server, 'listening');
+    get({ port: (server.address() as AddressInfo).port, host: '127.0.0.1' }).on('error', () => undefined);
+    assert.deepEqual(await answered.promise, { bytes: 0 });
   });
 
   it('lets the short answers of one turn of the event loop leave together', async (t) => {

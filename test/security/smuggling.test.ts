@@ -109,17 +109,19 @@ describe('smuggling', () => {
     assert.deepEqual((await say(scene.daemon.authority, asked)).statuses, [404]);
   });
 
-  it('a body is never interrupted by an answer to what came after its request', async (t) => {
-    const { registry, daemon, layer } = await startScene(t, { size: BIG });
-    const gate = registry.hold({ kind: 'blob', method: 'GET', at: 'middle' });
-    const { socket, answers } = talk(daemon.authority);
-    socket.write(`GET /v2/${REPOSITORY}/blobs/${layer.digest} HTTP/1.1\r\nHost: x\r\n\r\n`);
-    await once(socket, 'data');
-    socket.write('this is no request\r\n\r\n');
-    await once(socket, 'close');
-    gate.open();
-    assert.equal(answers().match(/HTTP\/1\.1 /g)?.length, 1, 'one answer, and nothing inside its body');
-  });
+  for (const after of ['this is no request', 'CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example']) {
+    it(`a body is never interrupted by an answer to what came after its request: ${after.split('\r')[0]}`, async (t) => {
+      const { registry, daemon, layer } = await startScene(t, { size: BIG });
+      const gate = registry.hold({ kind: 'blob', method: 'GET', at: 'middle' });
+      const { socket, answers } = talk(daemon.authority);
+      socket.write(`GET /v2/${REPOSITORY}/blobs/${layer.digest} HTTP/1.1\r\nHost: x\r\n\r\n`);
+      await once(socket, 'data');
+      socket.write(`${after}\r\n\r\n`);
+      await once(socket, 'close');
+      gate.open();
+      assert.equal(answers().match(/HTTP\/1\.1 /g)?.length, 1, 'one answer, and nothing inside its body');
+    });
+  }
 
   it('only the answer to the request that ends the connection says that it ends', async (t) => {
     const { registry, daemon, layer } = await startScene(t);
