@@ -24,6 +24,8 @@ const TLS_HANDSHAKE = 0x16;
 
 /** Nothing is said on a connection that is answering a request: it would be read as a part of that answer. */
 export function refuse(error: Error, socket: Socket, answering: boolean): void {
+  // Node.js has taken its own listener away from who wants to be connected: an error would end the process.
+  socket.on('error', () => socket.destroy());
   if (answering || !socket.writable || systemCode(error) === 'ECONNRESET') {
     socket.destroy();
     return;

@@ -162,6 +162,17 @@ describe('another protocol', () => {
     });
   }
 
+  for (const [name, bytes] of OTHER_PROTOCOLS) {
+    it(`${name}: whoever asks and resets the connection breaks nothing`, async () => {
+      const { socket } = talk(scene.daemon.authority);
+      socket.write(bytes);
+      await once(socket, 'data');
+      socket.resetAndDestroy();
+      // By the time that this is answered, the reset is there.
+      assert.deepEqual((await say(scene.daemon.authority, `${PING}Connection: close\r\n\r\n`)).statuses, [200]);
+    });
+  }
+
   it('plain HTTP on a TLS listener is answered in plain HTTP', { skip: skipWithoutOpenssl }, async (t) => {
     const tls = (await makeAuthority(t)).issue('mirror');
     const { daemon } = await startScene(t, { daemon: { registry: { tls } } });

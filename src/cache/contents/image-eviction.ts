@@ -25,7 +25,7 @@ export interface EvictionParts {
 /** Throws IMAGE_UNKNOWN, IMAGE_PINNED, REBUILDING. */
 export async function evictImage(parts: EvictionParts, image: ImageReference, signal: AbortSignal): Promise<Evicted> {
   const { reader, eraser, recollection } = parts;
-  const { digest, tags, chosenAt } = await dropImage(reader, image);
+  const { digest, tags } = await dropImage(reader, image);
   const repository = reader.repositoryOf(image);
   recollection.removed({ repository, digest, tags }, 'operator');
   const left = new Map<Digest, number>();
@@ -34,7 +34,8 @@ export async function evictImage(parts: EvictionParts, image: ImageReference, si
   let bytes = 0;
   await cascade(await candidatesOf(reader.catalog.records, [digest]), {
     eraser,
-    chosenAt,
+    // It was chosen by name, with all that it names.
+    chosenAt: Infinity,
     gone: (erased) => {
       left.delete(erased.digest);
       // Of what was named and never came there were edges only.
@@ -53,7 +54,7 @@ export async function evictImage(parts: EvictionParts, image: ImageReference, si
 function dropImage(
   reader: ImageReader,
   image: ImageReference,
-): Promise<{ readonly digest: Digest; readonly tags: readonly Tag[]; readonly chosenAt: number }> {
+): Promise<{ readonly digest: Digest; readonly tags: readonly Tag[] }> {
   const repository = reader.repositoryOf(image);
   const { catalog } = reader;
   return catalog.turn(async (tx) => {
@@ -73,8 +74,7 @@ function dropImage(
       await removeTag(tx, repository, tagOf(key));
     }
     tx.delete(keys.root(digest, repository));
-    // What is there by now goes with it.
-    return { digest, tags, chosenAt: catalog.runningTime + 1 };
+    return { digest, tags };
   });
 }
 

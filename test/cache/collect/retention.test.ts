@@ -33,10 +33,10 @@ const candidates = (cache: Collected, names: readonly string[]) =>
   );
 
 /** Its bytes are lost and fetched anew. For whoever holds the lock of its digest. */
-async function storeAgain({ clock, catalog, store }: Collected, name: string): Promise<void> {
+async function storeAgain({ clock, catalog, store }: Collected, name: string, later = 1): Promise<void> {
   const descriptor = { digest: digest(name), size: 100, mediaType: 'application/octet-stream' };
   await catalog.forgetBlob(descriptor.digest);
-  await clock.advance(1);
+  await clock.advance(later);
   await store.put(descriptor.digest, descriptor.size);
   await catalog.recordBlob({ repository: repositoryOf(), descriptor, public: true });
 }
@@ -294,7 +294,7 @@ describe('what is stored again after it was chosen', () => {
       await cache.pull('parent');
       await cache.clock.advance(1000);
       const victims = await retention.leastRecent(10, () => true);
-      await storeAgain(cache, 'child');
+      await storeAgain(cache, 'child', 0);
       const gone: string[] = [];
       const dropping = {
         catalog: cache.catalog,

@@ -243,6 +243,20 @@ describe('an import', () => {
     });
   }
 
+  it('that fails leaves the layer that a client has pulled when its manifest was here already', async (t) => {
+    const cache = await OperatedCache.open(t);
+    const wanted = makeImage({ seed: 'its layer only', layers: [5000] });
+    cache.registry.push('team/app', wanted, '1');
+    const layer = wanted.layers[0]!.digest;
+    t.mock.method(cache.catalog, 'linkImported', async () => {
+      await cache.blob('team/app', layer);
+      return false;
+    });
+    const archive = await archiveOf([wanted], { name: 'up.test/team/app:1' });
+    await assert.rejects(cache.contents.import(inPieces(archive), undefined, signal), { code: 'IMAGE_INCOMPLETE' });
+    assert.deepEqual(await cache.catalog.stored(), { blobs: 1, bytes: 5000 });
+  });
+
   it('that fails leaves an image that a client had pulled before by the digest it has in an index', async (t) => {
     const cache = await OperatedCache.open(t);
     const index = makeIndex({ seed: 'taken over' });
