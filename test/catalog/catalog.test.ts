@@ -86,6 +86,16 @@ describe('Catalog: links', () => {
     assert.notEqual(await catalog.link(B, LAYER.digest), undefined);
   });
 
+  it('leaves nobody the grant of bytes that only a snapshot remembers when an archive brings them', async (t) => {
+    const { catalog } = await memoryCatalog(t);
+    await catalog.recordBlob({ repository: A, descriptor: LAYER, public: false });
+    const key = keys.blob(LAYER.digest);
+    await catalog.turn(async (tx) => tx.put(key, { ...(await tx.get(key))!, unseen: true }));
+    await catalog.recordUnlinked(LAYER);
+    assert.equal(await catalog.link(A, LAYER.digest), undefined);
+    assert.deepEqual((await catalog.blob(LAYER.digest))?.via, []);
+  });
+
   it('grants nothing for bytes that are not stored', async (t) => {
     const { catalog, clock } = await memoryCatalog(t);
     await catalog.grantLink(A, LAYER.digest, clock.now());

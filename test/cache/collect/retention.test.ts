@@ -66,7 +66,10 @@ async function whileItWaits(
 describe('the least recently pulled images', () => {
   it('are chosen from any number, in order; one whose use is not known is as new as can be', async (context) => {
     const { cache, retention } = await open(context);
-    await cache.manifest('d', repositoryOf(), 'tag', 'd');
+    for (const name of ['d', 'parent']) {
+      await cache.manifest(name, repositoryOf(), 'tag', name);
+      await cache.clock.advance(1);
+    }
     for (const name of ['c', 'a', 'b']) {
       await cache.pull(name);
       await cache.clock.advance(1000);
@@ -76,7 +79,7 @@ describe('the least recently pulled images', () => {
         IMAGES.map(({ name }) => name).find((name) => digest(name) === root.digest),
       );
     assert.deepEqual(await chosen(1), ['c']);
-    assert.deepEqual(await chosen(10), ['c', 'a', 'b', 'd']);
+    assert.deepEqual(await chosen(10), ['c', 'a', 'b', 'd', 'parent']);
   });
 });
 
