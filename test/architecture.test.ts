@@ -34,6 +34,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** A package that only some files may import, so that it can be replaced there and is understood there. */
 const OWNERS: readonly (readonly [name: RegExp, owner: RegExp])[] = [
   [/^(level|classic-level|abstract-level)$/, /^metadata\/(level-database|level-metadata-store|directory-lock)\.ts$/],
+  [/^(snappy|@node-rs\/crc32)$/, /^metadata\/level-tables\.ts$/],
   [/^undici$/, /^upstream\/transport\.ts$/],
   [/^pino(-pretty)?$/, /^lib\/log\.ts$/],
   [/^node-cron$/, /^(schedule\/scheduler|config\/cron)\.ts$/],

@@ -3,7 +3,7 @@
  * short writes, full disks and failing fsyncs. Everything else calls node:fs directly.
  */
 import { open, statfs } from 'node:fs/promises';
-import { AppError, systemCode } from '../lib/errors.js';
+import { AppError, isDiskDamage, systemCode } from '../lib/errors.js';
 
 export interface FileStat {
   readonly size: number;
@@ -38,15 +38,9 @@ export const nodeFileSystem: FileSystem = {
   },
 };
 
-/** The last two are EBADMSG and EUCLEAN, by which file systems tell of damage they found themselves: Node has no names for them. */
-const DAMAGE = ['EIO', 'Unknown system error -74', 'Unknown system error -117'];
-
-/** The disk cannot give back what it took: that is damage to one file, not to the store. */
-export const isDamage = (error: unknown): boolean => DAMAGE.includes(systemCode(error) ?? '');
-
 /** For what is read of a stored blob. */
 export const readError = (error: unknown, doing: string): AppError =>
-  isDamage(error)
+  isDiskDamage(error)
     ? new AppError('BLOB_CORRUPT', 'a stored blob cannot be read', { cause: error })
     : storageError(error, doing);
 

@@ -1,10 +1,9 @@
 /** The thread of rehash.ts: hashes one file after the other, no faster than it was told, and answers with what it found. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
-import { systemCode } from '../lib/errors.js';
+import { isDiskDamage, systemCode } from '../lib/errors.js';
 import { digestAlgorithm, digestOfHash, newHash, type Digest } from '../oci/digest.js';
 import { blobPath } from './blob-path.js';
-import { isDamage } from './open-file.js';
 import { versionOf, type Rehashed, type RehashMessage, type RehashOrder } from './rehash.js';
 
 const MOST_AT_ONCE = 1024 * 1024;
@@ -52,7 +51,7 @@ function rehash(digest: Digest): Rehashed {
     return { kind: 'hashed', digest: digestOfHash(digestAlgorithm(digest), hash), size, version };
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return { kind: 'missing' };
-    if (isDamage(error)) return { kind: 'unreadable', version };
+    if (isDiskDamage(error)) return { kind: 'unreadable', version };
     throw error;
   } finally {
     if (file !== undefined) closeSync(file);

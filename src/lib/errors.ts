@@ -151,6 +151,12 @@ export function systemCode(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
+/** The last two are EBADMSG and EUCLEAN, by which file systems tell of damage they found themselves: Node has no names for them. */
+const DAMAGE = ['EIO', 'Unknown system error -74', 'Unknown system error -117'];
+
+/** The disk cannot give back what it took: that is damage to one file, not to all. */
+export const isDiskDamage = (error: unknown): boolean => DAMAGE.includes(systemCode(error) ?? '');
+
 /** What an error says, and its causes, in a line. For operators: causes may tell of paths and accounts. */
 export function reasonsOf(error: Error): string {
   const { message, cause } = error;

@@ -4,13 +4,14 @@
  * reads until `reopen` has put a new handle in its place, and reads wait at a gate for that moment. Damage is named
  * (AppError INDEX_CORRUPT), never repaired, and a lack of space is never taken for damage.
  */
-import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '../lib/errors.js';
 import type { Logger } from '../lib/log.js';
 import { seal, unseal } from './checksum.js';
 import { openLevelDatabase, type LevelDatabase, type OpenLevel } from './level-database.js';
 import { isDamage, isFullDisk, levelCode, readFailure } from './level-failures.js';
+import { unsoundTables } from './level-tables.js';
 import { setAside } from './set-aside.js';
 import type { Entry, MetadataState, MetadataStore, Mutation, Part, WriteOptions } from './metadata-store.js';
 
@@ -21,6 +22,8 @@ const PAGE = 250;
 const PAGE_BYTES = 64 * 1024;
 /** Bytes that must be writable before a full index is opened again: room for LevelDB's log and new files. */
 const PROBE = Buffer.alloc(8 * 1024 * 1024, 0x5a);
+/** What a table that is not sound is called until it is known whether LevelDB misses it. */
+const UNSOUND = '.unsound';
 
 export interface LevelMetadataStoreOptions {
   readonly dir: string;
@@ -52,6 +55,7 @@ export class LevelMetadataStore implements MetadataStore {
   }
 
   /**
+   * Nobody else may have the directory open (directory-lock.ts).
    * Throws AppError DIRECTORY_IN_USE (another process holds it), INDEX_CORRUPT (damaged: to be set aside) or
    * INDEX_FAILED (it could not be read; nothing is known to be damaged).
    */
@@ -59,7 +63,9 @@ export class LevelMetadataStore implements MetadataStore {
     const { dir, spaceProbe = () => probeSpace(`${dir}.probe`), openLevel = openLevelDatabase } = options;
     await mkdir(dir, { recursive: true });
     const createIfMissing = await isUnused(dir);
+    await hideUnsound(dir, options.log);
     const database = await openDatabase(openLevel, dir, createIfMissing);
+    await removeHidden(dir);
     return new LevelMetadataStore({ ...options, spaceProbe, openLevel }, database, createIfMissing);
   }
 
@@ -242,6 +248,26 @@ function endOf(prefix: string): string | undefined {
 async function isUnused(dir: string): Promise<boolean> {
   const names = await readdir(dir);
   return !names.some((name) => /^(CURRENT|MANIFEST-.*|.*\.(ldb|sst|log))$/.test(name));
+}
+
+/**
+ * LevelDB refuses an index without a table that it needs, and deletes those that it does not: a kill leaves some, written
+ * in part.
+ */
+async function hideUnsound(dir: string, log: Logger): Promise<void> {
+  try {
+    const tables = await unsoundTables(dir);
+    if (tables.length > 0) log.info({ dir, tables }, 'tables of the index do not match their checksums');
+    for (const name of tables) await rename(join(dir, name), join(dir, name + UNSOUND));
+  } catch (error) {
+    throw new AppError('INDEX_FAILED', `the index in ${dir} could not be read`, { cause: error });
+  }
+}
+
+async function removeHidden(dir: string): Promise<void> {
+  for (const name of await readdir(dir)) {
+    if (name.endsWith(UNSOUND)) await rm(join(dir, name), { force: true });
+  }
 }
 
 async function openDatabase(openLevel: OpenLevel, dir: string, createIfMissing: boolean): Promise<LevelDatabase> {

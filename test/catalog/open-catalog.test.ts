@@ -144,7 +144,7 @@ describe('opening a data directory', () => {
     assert.equal((await dir.setAside()).length, 1);
   });
 
-  it('knows everything after a bit flipped anywhere but in a table while nothing ran, or has noticed it', async (t) => {
+  it('knows everything after a bit flipped anywhere while nothing ran, or has noticed it', async (t) => {
     const dir = await Directory.make(t);
     await dir.fill(async (catalog) => {
       // LevelDB leaves out a damaged block of 32 KiB, and goes on with the next one as if nothing were missing.
@@ -153,7 +153,7 @@ describe('opening a data directory', () => {
         for (const key of hours) tx.put(key, { manifests: [1], blobs: [2] });
       });
     });
-    const names = (await readdir(dir.index)).filter((name) => /^(CURRENT|MANIFEST-.*|.*\.log)$/.test(name));
+    const names = (await readdir(dir.index)).filter((name) => !/^(LOG|LOG\.old|LOCK)$/.test(name));
     for (const name of names) {
       const bytes = await readFile(join(dir.index, name));
       const step = Math.ceil((bytes.length * 8) / 30);

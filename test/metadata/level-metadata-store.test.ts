@@ -105,24 +105,39 @@ describe('LevelMetadataStore', () => {
     await assert.rejects(collect(again.scan('')), fails('INDEX_CORRUPT'));
   });
 
-  it('says that a table that was cut, wherever, is damaged', async (t) => {
-    const records = Array.from({ length: 3000 }, (_, n) => put(`key ${n}`, `${n}`.repeat(20)));
+  it('is damaged when a table of it was cut or has a flipped bit, which LevelDB would merge or end the process for', async (t) => {
+    const written = join(await temporaryDirectory(t), 'index');
+    const store = await open(t, { dir: written });
+    await store.write(Array.from({ length: 3000 }, (_, n) => put(`key ${n}`, `${n}`.repeat(20))));
+    await store.close();
+    const name = (await readdir(written)).find((each) => each.endsWith('.ldb'))!;
+    const table = await readFile(join(written, name));
     for (const share of [0.1, 0.5, 0.9]) {
-      const dir = join(await temporaryDirectory(t), 'index');
-      const store = await open(t, { dir });
-      await store.write(records);
-      await store.close();
-      // What the log holds becomes a table at the next opening.
-      await (await open(t, { dir })).close();
-      for (const name of (await readdir(dir)).filter((each) => each.endsWith('.ldb'))) {
-        await truncate(join(dir, name), Math.floor((await stat(join(dir, name))).size * share));
+      const at = Math.floor(table.length * share);
+      const flipped = Buffer.from(table);
+      flipped[at]! ^= 1;
+      for (const damaged of [table.subarray(0, at), flipped]) {
+        const dir = join(await temporaryDirectory(t), 'index');
+        await cp(written, dir, { recursive: true });
+        await writeFile(join(dir, name), damaged);
+        await assert.rejects(LevelMetadataStore.open({ dir, log }), fails('INDEX_CORRUPT'), `at ${share}`);
+        assert.deepEqual(await readFile(join(dir, `${name}.unsound`)), damaged, 'a person may look at it');
       }
-      const readAll = async () => {
-        const cut = await open(t, { dir });
-        for (const { key } of records) await cut.get(key);
-      };
-      await assert.rejects(readAll(), fails('INDEX_CORRUPT'), `cut to ${share}`);
     }
+  });
+
+  it('is not damaged by a table that a killed merge did not finish, and leaves nothing of it', async (t) => {
+    const dir = join(await temporaryDirectory(t), 'index');
+    const first = await open(t, { dir });
+    await first.write([put('a')]);
+    await first.close();
+    await writeFile(join(dir, '000900.ldb'), 'the beginning of a table');
+    const second = await open(t, { dir });
+    assert.equal(await second.get('a'), 'a');
+    assert.deepEqual(
+      (await readdir(dir)).filter((name) => name.startsWith('000900')),
+      [],
+    );
   });
 
   it('takes no write after one failed for want of space, serves reads, and is back once there is space', async (t) => {
