@@ -6,9 +6,9 @@ import { setMaxListeners } from 'node:events';
 import type { Catalog } from '../catalog/catalog.js';
 import type { BlobStore } from '../content/blob-store.js';
 import type { SpoolArea } from '../content/spool-area.js';
-import { SingleFlight, type KeyedMutex } from '../lib/async.js';
+import { abortable, SingleFlight, type KeyedMutex } from '../lib/async.js';
 import type { Clock } from '../lib/clock.js';
-import { AppError } from '../lib/errors.js';
+import { AppError, isAppError } from '../lib/errors.js';
 import type { Logger } from '../lib/log.js';
 import type { Repository } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
@@ -46,6 +46,7 @@ export class PullThrough {
   readonly flights: Flights;
   readonly #blobs: Blobs;
   readonly #manifests: Manifests;
+  readonly #catalog: Catalog;
   readonly #small: SmallBlobs;
   readonly #referrers: Referrers;
   readonly #stopping = new AbortController();
@@ -53,6 +54,7 @@ export class PullThrough {
   #upstreams: Readonly<Record<Follower, ReadonlyMap<string, UpstreamEntry>>>;
 
   constructor(parts: PullThroughParts, upstreams: ReadonlyMap<string, UpstreamEntry>) {
+    this.#catalog = parts.catalog;
     this.#count = parts.count;
     this.#upstreams = this.#counted(upstreams);
     // Every call that several requests share listens to it until it ends, so many listeners are no leak.
@@ -106,7 +108,8 @@ export class PullThrough {
     signal: AbortSignal,
     as: Follower = 'live',
   ): Promise<ManifestAnswer> {
-    return this.#manifests.get(this.entry(repository, as), repository, reference, want, signal, as);
+    const entry = this.entry(repository, as);
+    return this.#undamaged(() => this.#manifests.get(entry, repository, reference, want, signal, as), signal);
   }
 
   /** See Manifests. */
@@ -115,7 +118,8 @@ export class PullThrough {
   }
 
   blob(repository: Repository, digest: Digest, pick: PickRange, signal: AbortSignal): Promise<BlobAnswer> {
-    return this.#blobs.get(this.entry(repository), repository, digest, pick, signal);
+    const entry = this.entry(repository);
+    return this.#undamaged(() => this.#blobs.get(entry, repository, digest, pick, signal), signal);
   }
 
   headBlob(
@@ -123,7 +127,8 @@ export class PullThrough {
     digest: Digest,
     signal: AbortSignal,
   ): Promise<{ readonly size: number | undefined; readonly answered: Answered }> {
-    return this.#blobs.head(this.entry(repository), repository, digest, signal);
+    const entry = this.entry(repository);
+    return this.#undamaged(() => this.#blobs.head(entry, repository, digest, signal), signal);
   }
 
   /** Brings a blob into the store without a client that reads it. */
@@ -133,7 +138,8 @@ export class PullThrough {
     as: Follower,
     signal: AbortSignal,
   ): Promise<{ readonly fetched: boolean }> {
-    return this.#blobs.fill(this.entry(repository), repository, digest, as, signal);
+    const entry = this.entry(repository);
+    return this.#undamaged(() => this.#blobs.fill(entry, repository, digest, as, signal), signal);
   }
 
   /** Tags are upstream's to list: what we hold is only what somebody pulled. */
@@ -145,13 +151,25 @@ export class PullThrough {
   }
 
   referrers(repository: Repository, digest: Digest, signal: AbortSignal): Promise<ReferrersAnswer> {
-    return this.#referrers.get(this.entry(repository), repository, digest, signal);
+    const entry = this.entry(repository);
+    return this.#undamaged(() => this.#referrers.get(entry, repository, digest, signal), signal);
   }
 
   /** Lets flights finish until `deadline` is aborted, then keeps what they have. */
   async close(deadline: AbortSignal): Promise<void> {
     await this.flights.close(deadline);
     this.#stopping.abort(new AppError('DRAINING', 'Cistern is stopping'));
+  }
+
+  /** Who comes across damage of the index waits until there is a new one, and is answered from that. */
+  async #undamaged<T>(answer: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    try {
+      return await answer();
+    } catch (error) {
+      if (!isAppError(error, 'INDEX_CORRUPT')) throw error;
+      await abortable(this.#catalog.recover(), signal);
+      return answer();
+    }
   }
 
   #counted(

@@ -4,13 +4,13 @@ import { createHash } from 'node:crypto';
 import { cp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { Level } from 'level';
 import { FakeRegistry } from '../support/fake-registry.js';
 import { makeImage, type Image } from '../support/images.js';
+import { spoil } from '../support/spoil-index.js';
 import type { Scope } from '../support/tmp.js';
 import { Cistern, invokeCistern } from './support/cistern.js';
 import { inScratch } from './support/images.js';
-import { stopPrograms, until } from './support/processes.js';
+import { stopPrograms } from './support/processes.js';
 
 const NAME = 'up.test';
 const REPOSITORY = 'team/app';
@@ -98,18 +98,6 @@ class Scene {
   }
 }
 
-/** Changes a value and leaves its checksum as it was. */
-async function spoil(index: string, prefix: string): Promise<void> {
-  const level = new Level(index);
-  for await (const [key, value] of level.iterator({ gte: prefix, lt: `${prefix}~` })) {
-    await level.put(
-      key,
-      value.replace(/\d(?=\D*$)/, (digit) => String((Number(digit) + 1) % 10)),
-    );
-  }
-  await level.close();
-}
-
 const damages: Record<string, readonly [damage: (index: string) => Promise<void>, why: RegExp]> = {
   'lost its MANIFEST': [
     async (index) => {
@@ -155,20 +143,13 @@ describe('a daemon whose index', () => {
       await cistern.stop();
     }));
 
-  it('turns out damaged while it serves makes a new one meanwhile, and no client gets a wrong byte', (t) =>
+  it('turns out damaged while it serves makes a new one meanwhile, and refuses no client', (t) =>
     inScratch(async (dir) => {
       const scene = await Scene.make(t, dir);
       const before = await scene.pulledOnce();
       await spoil(scene.index, 'tag ');
       await scene.registry.down();
       const cistern = await scene.start();
-      const tag = `${cistern.url}/v2/${REPOSITORY}/manifests/v1`;
-      // The very request that meets the damage is told to come again; clients do.
-      assert.equal((await fetch(tag)).status, 503);
-      for (const { digest } of scene.image.blobs) {
-        assert.equal((await fetch(`${cistern.url}/v2/${REPOSITORY}/blobs/${digest}`)).status, 200, digest);
-      }
-      await until(async () => (await fetch(tag)).status === 200, 'the tag to be served again');
       assert.deepEqual(await scene.pull(cistern), before);
       await scene.assertTold(cistern, /checksum/);
       await cistern.stop();

@@ -142,6 +142,22 @@ export const MUTANTS: readonly Mutant[] = [
     test: 'metadata/level-metadata-store',
   },
   {
+    promise: 4,
+    what: 'LevelDB gets tables that do not match their checksums',
+    file: 'metadata/level-metadata-store.ts',
+    from: '    await hideUnsound(dir, options.log);\n',
+    to: '',
+    test: 'metadata/level-metadata-store',
+  },
+  {
+    promise: 4,
+    what: 'a client that comes across damage of the index is refused',
+    file: 'cache/pull-through.ts',
+    from: "if (!isAppError(error, 'INDEX_CORRUPT')) throw error;",
+    to: 'throw error;',
+    test: 'daemon/damaged-index',
+  },
+  {
     promise: 5,
     what: 'a partial is gone on with that does not agree with its note',
     file: SPOOL_AREA,
