@@ -2,8 +2,9 @@
  * How images and digests go. There are two erasers: one that does it, and one that only imagines it, for dry runs and for
  * the time when the index is full. What becomes unneeded by that is followed here, the same for both.
  */
-import type { Candidate, Erased } from '../../catalog/edges.js';
+import { candidatesOf, type Candidate, type Erased } from '../../catalog/edges.js';
 import type { Root } from '../../catalog/records.js';
+import type { Records } from '../../catalog/stored-records.js';
 import type { Digest } from '../../oci/digest.js';
 import type { NamedVictim } from './retention.js';
 
@@ -25,7 +26,7 @@ export const TURN = 32;
 export interface Cascade {
   readonly eraser: Eraser;
   /** The running time at which they were chosen: what is stored from then on, and only they needed, stays for later. */
-  readonly chosenAt: number;
+  readonly chosenAt?: number;
   /** Called for each digest that is gone, with the index in `from` of what it went with: the last that needed it. */
   readonly gone: (erased: Erased, owner: number) => void;
   /** Whether what was freed stays for a sweep that follows; without it, all of it goes at once. */
@@ -36,7 +37,10 @@ export interface Cascade {
  * Erases the candidates that nothing needs, then what only they needed, and so on. It can be left off anywhere: what is
  * not erased yet is found by the next sweep.
  */
-export async function cascade(from: readonly Candidate[], { eraser, chosenAt, gone, leave }: Cascade): Promise<void> {
+export async function cascade(
+  from: readonly Candidate[],
+  { eraser, chosenAt = Infinity, gone, leave }: Cascade,
+): Promise<void> {
   const owners = new Map<Digest, number>();
   /** The last of its owners so far. */
   const own = (digest: Digest, owner: number): number => {
@@ -62,4 +66,15 @@ export async function cascade(from: readonly Candidate[], { eraser, chosenAt, go
     }
     waiting = [...next.values()];
   }
+}
+
+/** Erases what only images needed whose roots were dropped. Owners are their places among these. */
+export async function cascadeFrom(
+  dropped: readonly NamedVictim[],
+  records: Records,
+  parts: Omit<Cascade, 'chosenAt'>,
+): Promise<void> {
+  const chosenAt = Math.min(...dropped.map((victim) => victim.chosenAt));
+  const digests = dropped.map(({ root }) => root.digest);
+  await cascade(await candidatesOf(records, digests), { ...parts, chosenAt });
 }

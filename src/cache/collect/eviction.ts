@@ -1,14 +1,14 @@
 /** Images go: chosen ones together, or the least recently pulled until enough is freed. */
 import type { Catalog } from '../../catalog/catalog.js';
-import { candidatesOf, type Erased } from '../../catalog/edges.js';
+import type { Erased } from '../../catalog/edges.js';
 import { keys } from '../../catalog/keys.js';
 import { slices } from '../../lib/page.js';
 import { formatImageReference } from '../../oci/reference.js';
 import type { Digest } from '../../oci/digest.js';
 import type { RemovedImage } from '../recollection.js';
 import type { CollectedImage, CollectionReason } from './collection.js';
-import { cascade, TURN, type Eraser } from './eraser.js';
-import { firstChosenAt, named, type NamedVictim, type Retention, type Victim } from './retention.js';
+import { cascadeFrom, TURN, type Eraser } from './eraser.js';
+import { named, type NamedVictim, type Retention, type Victim } from './retention.js';
 
 /** Images that go together: their roots in one turn, and what they alone need in few. */
 export const BATCH = 64;
@@ -44,27 +44,20 @@ export async function dropImages(
   const count = (size: number, owner: number) => bytes.set(owner, (bytes.get(owner) ?? 0) + size);
   /** With the last of the images that named them. */
   const left = new Map<Digest, { readonly size: number; readonly owner: number }>();
-  await cascade(
-    await candidatesOf(
-      catalog.records,
-      dropped.map(({ root }) => root.digest),
-    ),
-    {
-      eraser,
-      chosenAt: firstChosenAt(dropped),
-      gone: (erased, owner) => {
-        count(erased.size ?? 0, owner);
-        gone(erased);
-      },
-      leave:
-        sweep &&
-        (async (freed, owner) => {
-          const size = await sweep.takes(freed);
-          if (size !== undefined) left.set(freed, { size, owner: Math.max(owner, left.get(freed)?.owner ?? owner) });
-          return size !== undefined;
-        }),
+  await cascadeFrom(dropped, catalog.records, {
+    eraser,
+    gone: (erased, owner) => {
+      count(erased.size ?? 0, owner);
+      gone(erased);
     },
-  );
+    leave:
+      sweep &&
+      (async (freed, owner) => {
+        const size = await sweep.takes(freed);
+        if (size !== undefined) left.set(freed, { size, owner: Math.max(owner, left.get(freed)?.owner ?? owner) });
+        return size !== undefined;
+      }),
+  });
   for (const some of slices([...left], TURN)) {
     await Promise.all(
       some.map(async ([digest, { size, owner }]) => {

@@ -110,10 +110,6 @@ export async function named(catalog: Catalog, victims: readonly Victim[]): Promi
   return [...byRoot.values()];
 }
 
-/** The running time at which the first of them was chosen. */
-export const firstChosenAt = (victims: readonly Victim[]): number =>
-  Math.min(...victims.map(({ chosenAt }) => chosenAt));
-
 /** Whether what was chosen may still go: asked in the turn that drops it, or of the index as it is for a dry run. */
 export async function mayGo(parts: RetentionParts, records: Records, victim: Victim): Promise<boolean> {
   const { repository, digest } = victim.root;

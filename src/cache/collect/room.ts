@@ -4,7 +4,6 @@
  * recovered. A record without bytes is a miss, so a crash in between costs nothing but that.
  */
 import type { CatalogHealth } from '../../catalog/catalog.js';
-import { candidatesOf } from '../../catalog/edges.js';
 import type { BlobStore } from '../../content/blob-store.js';
 import type { SpoolArea } from '../../content/spool-area.js';
 import { Mutex } from '../../lib/async.js';
@@ -13,10 +12,10 @@ import type { Logger } from '../../lib/log.js';
 import { slices } from '../../lib/page.js';
 import type { Digest } from '../../oci/digest.js';
 import type { Recollection, RemovedImage } from '../recollection.js';
-import { cascade } from './eraser.js';
+import { cascadeFrom } from './eraser.js';
 import { BATCH, evict } from './eviction.js';
 import { ImaginedEraser } from './imagined-eraser.js';
-import { firstChosenAt, Retention } from './retention.js';
+import { Retention } from './retention.js';
 import { StoredEraser, type EraserParts } from './stored-eraser.js';
 
 /** Sees to it that so many more bytes can be written. False when not enough may go. */
@@ -156,12 +155,7 @@ export class Room {
   async #forget({ eraser: imagined, digests }: Ahead): Promise<void> {
     const { catalog, eraser, store, digestLocks } = this.#parts;
     for (const batch of slices(imagined.victims, BATCH)) {
-      const dropped = await eraser.dropRoots(batch);
-      const freed = await candidatesOf(
-        catalog.records,
-        dropped.map(({ root }) => root.digest),
-      );
-      await cascade(freed, { eraser, chosenAt: firstChosenAt(dropped), gone: () => undefined });
+      await cascadeFrom(await eraser.dropRoots(batch), catalog.records, { eraser, gone: () => undefined });
     }
     for (const digest of digests) {
       await digestLocks.run(digest, async () => {

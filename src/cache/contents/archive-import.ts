@@ -253,7 +253,7 @@ async function dropUnneeded({ catalog, eraser, log }: ImportParts, intake: Archi
       if (blob?.via.length === 0) added.push({ digest, ran: blob.ran });
     }
     const leave = async (freed: Digest) => ((await catalog.records.get(keys.blob(freed)))?.via.length ?? 0) > 0;
-    await cascade(added, { eraser, chosenAt: Infinity, leave, gone: () => undefined });
+    await cascade(added, { eraser, leave, gone: () => undefined });
   } catch (error) {
     log.warn({ err: error }, 'what an archive brought for no image is left to the next collection');
   }

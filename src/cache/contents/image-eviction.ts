@@ -34,8 +34,6 @@ export async function evictImage(parts: EvictionParts, image: ImageReference, si
   let bytes = 0;
   await cascade(await candidatesOf(reader.catalog.records, [digest]), {
     eraser,
-    // It was chosen by name, with all that it names.
-    chosenAt: Infinity,
     gone: (erased) => {
       left.delete(erased.digest);
       // Of what was named and never came there were edges only.

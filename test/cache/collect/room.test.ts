@@ -64,6 +64,16 @@ async function recoveredMidway(context: TestContext) {
   return { ...scene, goOn };
 }
 
+/** Bytes of an image went while the index was full; it takes writes again, and has not caught up with that. */
+async function goneAhead(context: TestContext) {
+  const scene = await open(context);
+  scene.disk.freeBytes = 0;
+  await scene.fill();
+  assert.equal(await scene.room.make(150), true);
+  await scene.recover();
+  return scene;
+}
+
 describe('room for a fill', () => {
   it('comes from partials first, and only then from the least recently pulled images', async (context) => {
     const { cache, disk, area, spool, room } = await open(context);
@@ -123,11 +133,7 @@ describe('room for a fill', () => {
   });
 
   it('is made, though the index cannot catch up with what went ahead', async (context) => {
-    const { cache, disk, room, fill, recover } = await open(context);
-    disk.freeBytes = 0;
-    await fill();
-    assert.equal(await room.make(150), true);
-    await recover();
+    const { cache, room } = await goneAhead(context);
     const stat = context.mock.method(cache.store, 'stat', () => Promise.reject(new Error('EIO')));
     await cache.catalog.pin(repositoryOf(), parseTag('a'));
     assert.equal(await room.make(150), true);
@@ -139,11 +145,7 @@ describe('room for a fill', () => {
   });
 
   it('counts nothing twice that has gone ahead of the index', async (context) => {
-    const { cache, disk, room, fill, recover } = await open(context);
-    disk.freeBytes = 0;
-    await fill();
-    assert.equal(await room.make(150), true);
-    await recover();
+    const { cache, room } = await goneAhead(context);
     assert.equal(await room.make(150), true);
     assert.deepEqual(await cache.stored(NAMES), ['c', 'c layer']);
   });
