@@ -3,7 +3,6 @@
  * reader is bounded; who reads slower than 1 KiB/s is cut, so readers that never read cannot pile up.
  */
 import type { ServerResponse } from 'node:http';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../lib/clock.js';
 import { AppError } from '../lib/errors.js';
 import { Turns } from './turns.js';
@@ -39,7 +38,6 @@ export class Sender {
   readonly #pending = new Set<Pending>();
   readonly #stop: () => void;
   readonly #turns = new Turns();
-  #turn: Promise<void> | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -92,7 +90,8 @@ export class Sender {
     const pending = { response, deadline: this.#clock.monotonic() + timeFor(body?.length ?? 0) };
     this.#pending.add(pending);
     response.once('close', () => this.#pending.delete(pending));
-    await this.#endOfTurn();
+    // Answers that leave together cost half of what they cost one by one, each of which wakes its reader: docs/performance.md.
+    await this.#turns.next();
     // To end it with a body would be an error in it then.
     if (response.destroyed) return;
     if (!body) response.end();
@@ -101,15 +100,6 @@ export class Sender {
 
   close(): void {
     this.#stop();
-  }
-
-  /**
-   * When all requests that have come by now are looked at. Answers that leave together cost half of what they cost one by
-   * one, each of which wakes its reader: docs/performance.md.
-   */
-  #endOfTurn(): Promise<void> {
-    this.#turn ??= nextTurn().then(() => (this.#turn = undefined));
-    return this.#turn;
   }
 
   #cutStalled(): void {

@@ -3,7 +3,7 @@
  * given bytes from memory would get all that its socket takes before anybody else is heard, and two thousand of them kept
  * the process deaf for half a second.
  */
-import { setImmediate } from 'node:timers';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -21,11 +21,11 @@ interface Waiting {
 export class Turns {
   readonly #waiting: Waiting[] = [];
   #left = A_TURN;
-  #begun = false;
+  #next: Promise<void> | undefined;
 
   /** Resolves when so many bytes may be sent, in the order asked; undefined when they may at once, which costs nothing. */
   take(bytes: number): Promise<void> | undefined {
-    this.#begin();
+    void this.next();
     if (this.#left > 0) {
       this.#spend(bytes);
       return undefined;
@@ -33,18 +33,18 @@ export class Turns {
     return new Promise((go) => this.#waiting.push({ bytes, go }));
   }
 
+  /** Resolves when all that has come by now was looked at. */
+  next(): Promise<void> {
+    this.#next ??= nextTurn().then(() => this.#begin());
+    return this.#next;
+  }
+
   #spend(bytes: number): void {
     this.#left -= Math.max(bytes, LEAST);
   }
 
   #begin(): void {
-    if (this.#begun) return;
-    this.#begun = true;
-    setImmediate(() => this.#next());
-  }
-
-  #next(): void {
-    this.#begun = false;
+    this.#next = undefined;
     this.#left = A_TURN;
     while (this.#left > 0) {
       const next = this.#waiting.shift();
@@ -52,6 +52,6 @@ export class Turns {
       this.#spend(next.bytes);
       next.go();
     }
-    this.#begin();
+    void this.next();
   }
 }
