@@ -19,7 +19,6 @@ export class FillBody implements AsyncIterableIterator<Buffer, void, undefined> 
   readonly #parts: FillBodyParts;
   #chunks: AsyncIterator<Buffer, void, undefined>;
   #at: number;
-  #isPast = false;
   #over = false;
 
   constructor(parts: FillBodyParts) {
@@ -42,6 +41,10 @@ export class FillBody implements AsyncIterableIterator<Buffer, void, undefined> 
     return { done: true, value: undefined };
   }
 
+  get #isPast(): boolean {
+    return this.#chunks !== this.#parts.follower;
+  }
+
   readonly #count = (result: IteratorResult<Buffer, void>) => {
     if (result.done !== true) this.#at += result.value.length;
     else if (!this.#over) this.#parts.onWhole();
@@ -54,7 +57,6 @@ export class FillBody implements AsyncIterableIterator<Buffer, void, undefined> 
       this.#over = true;
       throw error;
     }
-    this.#isPast = true;
     this.#chunks = this.#parts.rest(this.#at)[Symbol.asyncIterator]();
     return this.next();
   };
