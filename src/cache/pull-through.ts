@@ -161,7 +161,7 @@ export class PullThrough {
     this.#stopping.abort(new AppError('DRAINING', 'Cistern is stopping'));
   }
 
-  /** Who comes across damage of the index waits until there is a new one, and is answered from that. */
+  /** Who comes across damage of the index is answered from the new one, once that is there, and refused when it cannot be made. */
   async #undamaged<T>(answer: () => Promise<T>, signal: AbortSignal): Promise<T> {
     try {
       return await answer();

@@ -28,6 +28,8 @@ export class StoredRecords implements PagedRecords {
   /** Told of every read that found damage. */
   readonly #damaged: (error: AppError) => void;
   #writes = 0;
+  /** Settles when another index has been put in the place of this one; reads wait for it. */
+  #replaced: Promise<unknown> | undefined;
 
   constructor(store: MetadataStore, damaged: (error: AppError) => void = () => undefined) {
     this.#store = store;
@@ -54,6 +56,7 @@ export class StoredRecords implements PagedRecords {
 
   /** Past the memory, for reads that would only push useful records out of it. */
   async getFresh<T>(key: Key<T>): Promise<T | undefined> {
+    if (this.#replaced) await this.#replaced;
     try {
       const text = await this.#store.get(key);
       return text === undefined ? undefined : (JSON.parse(text) as T);
@@ -63,6 +66,7 @@ export class StoredRecords implements PagedRecords {
   }
 
   async *scan<T>(prefix: Prefix<T>, after?: string): AsyncIterable<readonly [string, T]> {
+    if (this.#replaced) await this.#replaced;
     try {
       for await (const [key, text] of this.#store.scan(prefix, after)) yield [key, JSON.parse(text) as T];
     } catch (error) {
@@ -71,6 +75,7 @@ export class StoredRecords implements PagedRecords {
   }
 
   async *pages(prefix: string, part?: Part): AsyncIterable<readonly Entry[]> {
+    if (this.#replaced) await this.#replaced;
     try {
       yield* this.#store.pages(prefix, part);
     } catch (error) {
@@ -81,6 +86,21 @@ export class StoredRecords implements PagedRecords {
   forget(written: Iterable<string>): void {
     this.#writes++;
     for (const key of written) this.#memory.delete(key);
+  }
+
+  /**
+   * Runs `work`, which puts another index in the place of this one. Reads wait until it is over: half of an index would say of
+   * much that it is not stored. What is remembered is told meanwhile.
+   */
+  async replace(work: () => Promise<void>): Promise<void> {
+    const replaced = work();
+    this.#replaced = replaced.catch(() => undefined);
+    try {
+      await replaced;
+    } finally {
+      this.#replaced = undefined;
+      this.forgetAll();
+    }
   }
 
   forgetAll(): void {

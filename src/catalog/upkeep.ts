@@ -187,13 +187,13 @@ export class Upkeep {
   }
 
   async #recover(): Promise<void> {
-    const damage = this.queue.unusable;
-    if (!damage) {
+    if (!this.queue.unusable) {
       await this.queue.recover();
       // A full disk had ended it.
       if (this.#rebuilding && !this.#surveying) this.#startSurvey();
-      return;
     }
+    const damage = this.queue.unusable;
+    if (!damage) return;
     await this.#rebuild;
     // Copies that went on into the new index would put almost nothing in the place of what it is restored from.
     await this.#lastSnapshot;

@@ -5,7 +5,7 @@
  * again before anything more is acknowledged; whether that write was made is unknown, so everything remembered is forgotten.
  */
 import { Mutex } from '../lib/async.js';
-import { AppError } from '../lib/errors.js';
+import { isAppError, type AppError } from '../lib/errors.js';
 import type { MetadataStore, Mutation, WriteOptions } from '../metadata/metadata-store.js';
 import type { StoredRecords } from './stored-records.js';
 import { Transaction } from './transaction.js';
@@ -65,10 +65,13 @@ export class WriteQueue {
     });
   }
 
-  /** Opens the store again if a write failed and there is room by now. Throws when it cannot be. */
+  /** Opens the store again if a write failed and there is room by now. Throws when it cannot be, unless it is `unusable` now. */
   recover(): Promise<void> {
     return this.#mutex.run(async () => {
-      if (this.#store.state !== 'ready') await this.#reopen();
+      if (this.#store.state === 'ready') return;
+      await this.#reopen().catch((error: unknown) => {
+        if (!this.#unusable) throw error;
+      });
     });
   }
 
@@ -88,10 +91,9 @@ export class WriteQueue {
   replace(work: () => Promise<void>): Promise<void> {
     return this.#mutex.run(async () => {
       try {
-        await work();
+        await this.#records.replace(work);
         this.#unusable = undefined;
       } finally {
-        this.#records.forgetAll();
         this.#changed();
       }
     });
@@ -119,8 +121,8 @@ export class WriteQueue {
   /** One after the other, each on what those before it have changed. One that fails leaves no trace in the batch. */
   async #writeTogether(turns: readonly Turn[]): Promise<void> {
     // A full store is left to `recover`: each turn would otherwise write 8 MiB only to see that it still is.
-    if (this.#store.state === 'failed') await this.#reopen();
     if (this.#unusable) throw this.#unusable;
+    if (this.#store.state === 'failed') await this.#reopen();
     let transaction = new Transaction(this.#records.fresh);
     const written: (() => void)[] = [];
     for (const { join, fail } of turns) {
@@ -155,6 +157,9 @@ export class WriteQueue {
     try {
       await this.#store.reopen();
       await this.#check();
+    } catch (error) {
+      if (isAppError(error, 'INDEX_CORRUPT')) this.#unusable ??= error;
+      throw error;
     } finally {
       this.#records.forgetAll();
       this.#changed();

@@ -1,14 +1,17 @@
 /** An index that is replaced, or whose rebuild is cut short, while the daemon goes on: nothing is deleted on its word. */
 import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { Catalog } from '../../src/catalog/catalog.js';
 import { Epoch } from '../../src/catalog/epoch.js';
 import { openCatalog } from '../../src/catalog/open-catalog.js';
 import type { Survey } from '../../src/catalog/rebuild.js';
+import { deferred } from '../../src/lib/async.js';
 import { isAppError } from '../../src/lib/errors.js';
 import { openLevelDatabase, type OpenLevel } from '../../src/metadata/level-database.js';
 import { descriptor, digest, manifestDescriptor, memoryCatalog, repository, silent, tag } from '../support/catalogs.js';
+import { collect } from '../support/collect.js';
 import { eventually } from '../support/eventually.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { MemoryMetadataStore } from '../support/memory-metadata-store.js';
@@ -20,6 +23,16 @@ const oneBlob: Survey = async function* () {
   await Promise.resolve();
   yield { prefix: '', blobs: [{ digest: digest('layer'), size: 5 }] };
 };
+
+const recordImage = (catalog: Catalog): Promise<unknown> =>
+  catalog.recordManifest({
+    repository: APP,
+    descriptor: manifestDescriptor('image'),
+    children: [descriptor('layer')],
+    public: true,
+    asked: 'tag',
+    tag: tag('v1'),
+  });
 
 describe('an index that is found damaged', () => {
   it('counts as incomplete before it is emptied', async (t) => {
@@ -39,14 +52,7 @@ describe('an index that is found damaged', () => {
     const open = () => openCatalog({ dataDir, survey: oneBlob, clock, log: silent, openLevel });
     const catalog = await open();
     await catalog.rebuilt();
-    await catalog.recordManifest({
-      repository: APP,
-      descriptor: manifestDescriptor('image'),
-      children: [descriptor('layer')],
-      public: true,
-      asked: 'tag',
-      tag: tag('v1'),
-    });
+    await recordImage(catalog);
     await catalog.close();
 
     const again: Catalog = await open();
@@ -58,6 +64,84 @@ describe('an index that is found damaged', () => {
     damaged = false;
     await again.rebuilt();
     assert.equal(again.health, 'ready');
+  });
+});
+
+describe('an index that is being replaced', () => {
+  it('answers nobody before what the snapshot knows is in the new one', async (t) => {
+    const dataDir = await temporaryDirectory(t);
+    const clock = new ManualClock();
+    let damaged = false;
+    let restored = Promise.resolve();
+    const openLevel: OpenLevel = async (dir, options) => {
+      const database = await openLevelDatabase(dir, options);
+      if (options.createIfMissing && damaged) {
+        damaged = false;
+        const batch: typeof database.batch = async (...args) => {
+          await restored;
+          await database.batch(...args);
+        };
+        return { ...database, batch };
+      }
+      const getSync = (key: string) => {
+        const value = database.getSync(key);
+        return damaged && value !== undefined && key.startsWith('tag ') ? `--------${value.slice(8)}` : value;
+      };
+      return { ...database, getSync };
+    };
+    const open = () => openCatalog({ dataDir, survey: oneBlob, clock, log: silent, openLevel });
+    const catalog = await open();
+    await catalog.rebuilt();
+    await recordImage(catalog);
+    await catalog.close();
+
+    const again = await open();
+    t.after(() => again.close().catch(() => undefined));
+    damaged = true;
+    await assert.rejects(again.tag(APP, tag('v1')), (error) => isAppError(error, 'INDEX_CORRUPT'));
+    const gate = deferred<undefined>();
+    restored = gate.promise.then(() => undefined);
+    const recovered = again.recover();
+    await eventually(() => !damaged, 'the new index is open, and empty');
+    const answers = Promise.all([
+      again.tag(APP, tag('v1')),
+      again.link(APP, digest('image')),
+      collect(again.tags(APP)),
+    ]);
+    gate.resolve(undefined);
+    const [record, link, tags] = await answers;
+    assert.equal(record?.digest, digest('image'));
+    assert.ok(link);
+    assert.equal(tags.length, 1);
+    await recovered;
+    await again.rebuilt();
+  });
+
+  it('is one that turns out damaged when it is opened again after a failed write', async (t) => {
+    const dataDir = await temporaryDirectory(t);
+    const clock = new ManualClock();
+    let fails = false;
+    const openLevel: OpenLevel = async (dir, options) => {
+      const database = await openLevelDatabase(dir, options);
+      const batch: typeof database.batch = async (...args) => {
+        if (fails) throw new Error('EIO');
+        await database.batch(...args);
+      };
+      return { ...database, batch };
+    };
+    const catalog = await openCatalog({ dataDir, survey: oneBlob, clock, log: silent, openLevel });
+    t.after(() => catalog.close().catch(() => undefined));
+    await catalog.rebuilt();
+    await recordImage(catalog);
+    await catalog.snapshot();
+    fails = true;
+    await assert.rejects(catalog.recordBlob({ repository: APP, descriptor: descriptor('other'), public: false }));
+    fails = false;
+    await rm(join(dataDir, 'index/CURRENT'));
+    await catalog.recover();
+    await catalog.rebuilt();
+    assert.equal(catalog.health, 'ready');
+    assert.equal((await catalog.tag(APP, tag('v1')))?.digest, digest('image'));
   });
 });
 
