@@ -65,7 +65,7 @@ export class LevelMetadataStore implements MetadataStore {
     const createIfMissing = await isUnused(dir);
     await hideUnsound(dir, options.log);
     const database = await openDatabase(openLevel, dir, createIfMissing);
-    await removeHidden(dir);
+    await removeHidden(dir, options.log);
     return new LevelMetadataStore({ ...options, spaceProbe, openLevel }, database, createIfMissing);
   }
 
@@ -257,16 +257,21 @@ async function isUnused(dir: string): Promise<boolean> {
 async function hideUnsound(dir: string, log: Logger): Promise<void> {
   try {
     const tables = await unsoundTables(dir);
-    if (tables.length > 0) log.info({ dir, tables }, 'tables of the index do not match their checksums');
+    if (tables.length > 0) log.info({ dir, tables }, 'tables of the index are not sound');
     for (const name of tables) await rename(join(dir, name), join(dir, name + UNSOUND));
   } catch (error) {
     throw new AppError('INDEX_FAILED', `the index in ${dir} could not be read`, { cause: error });
   }
 }
 
-async function removeHidden(dir: string): Promise<void> {
-  for (const name of await readdir(dir)) {
-    if (name.endsWith(UNSOUND)) await rm(join(dir, name), { force: true });
+/** What LevelDB did not miss. A failure is left to the next start: it is litter. */
+async function removeHidden(dir: string, log: Logger): Promise<void> {
+  try {
+    for (const name of await readdir(dir)) {
+      if (name.endsWith(UNSOUND)) await rm(join(dir, name), { force: true });
+    }
+  } catch (error) {
+    log.warn({ err: error, dir }, 'tables that are not needed were not removed');
   }
 }
 

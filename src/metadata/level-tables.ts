@@ -1,10 +1,10 @@
 /**
  * LevelDB's tables, read as it lays them out, because it does not look at their checksums when it merges them: a bit that
  * flipped in a key goes into another table with a checksum of its own, or puts keys out of order, and that ends the whole
- * process. Every byte of a table but the padding of its footer is under one of the checksums that are looked at here.
+ * process. Every byte of a table is under a checksum but its footer, whose handles have to lead to blocks that match theirs.
  * Source: LevelDB, doc/table_format.md and table/format.cc.
  */
-import { open, readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32c } from '@node-rs/crc32';
 import { uncompressSync } from 'snappy';
@@ -34,18 +34,22 @@ export async function unsoundTables(dir: string): Promise<readonly string[]> {
 }
 
 async function isSoundFile(path: string): Promise<boolean> {
-  const file = await open(path);
+  let table: Buffer;
   try {
-    return isSound(await file.readFile());
+    table = await readFile(path);
   } catch (error) {
     if (isDiskDamage(error)) return false;
     throw error;
-  } finally {
-    await file.close();
+  }
+  try {
+    return isSound(table);
+  } catch {
+    // What matches its checksum and cannot be read was wrong before that was made.
+    return false;
   }
 }
 
-/** Whether each block of a table matches its checksum. */
+/** Whether each block of a table matches its checksum. Throws when one that does is none. */
 export function isSound(table: Buffer): boolean {
   const footer = table.subarray(-FOOTER);
   if (footer.length < FOOTER || footer.readBigUInt64LE(FOOTER - 8) !== MAGIC) return false;

@@ -8,6 +8,7 @@ import type { Random } from './lab/random.js';
 import { seed } from './lab/random.js';
 import { scoped } from './lab/scoped.js';
 import { pullAll } from './lab/steps.js';
+import { injections, under, withoutStrace } from './lab/strace.js';
 import { World } from './lab/world.js';
 
 /** Random damage is done so often to each index. */
@@ -76,6 +77,26 @@ describe(`an index (seed ${seed})`, () => {
       assert.ok(world.oracle.survivals > 0);
     }),
   );
+
+  for (const syscall of ['openat', 'read'] as const) {
+    it(
+      `of which a table cannot be read (${syscall}) costs no blob`,
+      { skip: withoutStrace },
+      scoped(async (t) => {
+        const world = await World.create(t, { seed, images: 6 });
+        await world.start();
+        await pullAll(world);
+        await world.stop();
+        const index = join(world.data, 'index');
+        const path = join(index, world.random.pick((await filesIn(index)).filter((name) => name.endsWith('.ldb'))));
+        const trace = join(world.dir, 'trace');
+        await world.start(under({ syscalls: [syscall], nth: 1, forGood: true, does: 'EIO', path }, trace));
+        assert.ok(injections(trace, 'EIO') > 0);
+        await world.assertKept();
+        await world.stop();
+      }),
+    );
+  }
 
   it(
     `that is lost, and whose making anew is killed again and again, costs no blob, ${2 * TIMES} times`,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { Level } from 'level';
@@ -138,6 +138,12 @@ describe('LevelMetadataStore', () => {
       (await readdir(dir)).filter((name) => name.startsWith('000900')),
       [],
     );
+  });
+
+  it('opens with litter that cannot be removed', async (t) => {
+    const dir = join(await temporaryDirectory(t), 'index');
+    await mkdir(join(dir, '000900.ldb.unsound'), { recursive: true });
+    assert.equal((await open(t, { dir })).created, true);
   });
 
   it('takes no write after one failed for want of space, serves reads, and is back once there is space', async (t) => {

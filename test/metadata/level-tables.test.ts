@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { crc32c } from '@node-rs/crc32';
 import { openLevelDatabase } from '../../src/metadata/level-database.js';
 import { isSound, unsoundTables } from '../../src/metadata/level-tables.js';
 import { noise } from '../support/images.js';
@@ -79,6 +80,20 @@ describe('a table of the index', () => {
   it('is not sound when it was cut, wherever', async (t) => {
     const { bytes } = await table(t, 40, random);
     for (let length = 0; length < bytes.length; length++) assert.equal(isSound(bytes.subarray(0, length)), false);
+  });
+
+  it('is not sound when what matches its checksum makes no sense', async (t) => {
+    const dir = await temporaryDirectory(t);
+    // A block of no bytes, which has to tell where others begin; and one that says of itself that it is compressed.
+    for (const compression of [0, 1]) {
+      const block = Buffer.from([compression]);
+      const trailer = Buffer.alloc(4);
+      const sum = crc32c(block);
+      trailer.writeUInt32LE((((sum >>> 15) | (sum << 17)) + 0xa282ead8) >>> 0);
+      const magic = Buffer.from('57fb808b247547db', 'hex');
+      await writeFile(join(dir, '000005.ldb'), Buffer.concat([block, trailer, Buffer.alloc(FOOTER - MAGIC), magic]));
+      assert.deepEqual(await unsoundTables(dir), ['000005.ldb']);
+    }
   });
 
   it('is found by its name among those of a directory', async (t) => {

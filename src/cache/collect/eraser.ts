@@ -25,7 +25,7 @@ export const TURN = 32;
 
 export interface Cascade {
   readonly eraser: Eraser;
-  /** The running time at which they were chosen: what is stored from then on, and only they needed, stays for later. */
+  /** The running time at which they were chosen: what is stored from then on, and only they needed, stays for later. Without it, it goes too. */
   readonly chosenAt?: number;
   /** Called for each digest that is gone, with the index in `from` of what it went with: the last that needed it. */
   readonly gone: (erased: Erased, owner: number) => void;
@@ -68,7 +68,7 @@ export async function cascade(
   }
 }
 
-/** Erases what only images needed whose roots were dropped. Owners are their places among these. */
+/** Erases what was needed only by images whose roots were dropped. Owners are their places among these. */
 export async function cascadeFrom(
   dropped: readonly NamedVictim[],
   records: Records,
