@@ -123,12 +123,14 @@ export class Collected {
       budget: new ReadBudget(),
       fs: { open: () => Promise.reject(new Error('no spools here')), free: () => Promise.resolve(this.free) },
     });
+    const epoch = await Epoch.open(join(this.#dir, 'epoch'));
+    await epoch.raise(index);
     this.catalog = await Catalog.open({
       store: index,
       clock,
       log,
       files: { snapshot: join(this.#dir, 'snapshot'), statistics: join(this.#dir, 'statistics') },
-      epoch: await Epoch.open(join(this.#dir, 'epoch')),
+      epoch,
       replaceIndex: () => Promise.reject(new Error('not in these tests')),
       rebuilding,
       survey: () => this.#survey(surveyed),
