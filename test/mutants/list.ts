@@ -158,6 +158,22 @@ export const MUTANTS: readonly Mutant[] = [
     test: 'daemon/damaged-index',
   },
   {
+    promise: 4,
+    what: 'clients are answered from an index that is not restored yet',
+    file: 'catalog/stored-records.ts',
+    from: 'if (this.#replaced) await this.#replaced;\n    try {\n      const',
+    to: 'try {\n      const',
+    test: 'catalog/replaced-index',
+  },
+  {
+    promise: 4,
+    what: 'damage that a reopen finds is forgotten',
+    file: 'catalog/write-queue.ts',
+    from: "if (isAppError(error, 'INDEX_CORRUPT')) this.#unusable ??= error;",
+    to: '',
+    test: 'catalog/replaced-index',
+  },
+  {
     promise: 5,
     what: 'a partial is gone on with that does not agree with its note',
     file: SPOOL_AREA,
