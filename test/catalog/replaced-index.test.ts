@@ -107,12 +107,14 @@ describe('an index that is being replaced', () => {
       again.tag(APP, tag('v1')),
       again.link(APP, digest('image')),
       collect(again.tags(APP)),
+      collect(again.records.pages('link ')),
     ]);
     gate.resolve(undefined);
-    const [record, link, tags] = await answers;
+    const [record, link, tags, links] = await answers;
     assert.equal(record?.digest, digest('image'));
     assert.ok(link);
     assert.equal(tags.length, 1);
+    assert.equal(links.flat().length, 1);
     await recovered;
     await again.rebuilt();
   });

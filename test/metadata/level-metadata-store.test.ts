@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cp, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { Level } from 'level';
@@ -138,6 +138,14 @@ describe('LevelMetadataStore', () => {
       (await readdir(dir)).filter((name) => name.startsWith('000900')),
       [],
     );
+  });
+
+  it('is not damaged when a table cannot be read for another reason', async (t) => {
+    const dir = join(await temporaryDirectory(t), 'index');
+    await (await open(t, { dir })).close();
+    await symlink('000900.ldb', join(dir, '000900.ldb'));
+    await assert.rejects(LevelMetadataStore.open({ dir, log }), fails('INDEX_FAILED'));
+    assert.ok((await readdir(dir)).includes('000900.ldb'));
   });
 
   it('opens with litter that cannot be removed', async (t) => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile, truncate, writeFile } from 'node:fs/promises';
+import { readdir, readFile, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { crc32c } from '@node-rs/crc32';
@@ -94,6 +94,13 @@ describe('a table of the index', () => {
       await writeFile(join(dir, '000005.ldb'), Buffer.concat([block, trailer, Buffer.alloc(FOOTER - MAGIC), magic]));
       assert.deepEqual(await unsoundTables(dir), ['000005.ldb']);
     }
+  });
+
+  it('is not sound when the disk cannot give it back', async (t) => {
+    const dir = await temporaryDirectory(t);
+    // The first page of a process cannot be read: EIO.
+    await symlink('/proc/self/mem', join(dir, '000005.ldb'));
+    assert.deepEqual(await unsoundTables(dir), ['000005.ldb']);
   });
 
   it('is found by its name among those of a directory', async (t) => {
