@@ -3,7 +3,7 @@ import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 export async function writeAtomically(path: string, chunks: AsyncIterable<string> | Iterable<string>): Promise<void> {
-  const temporary = `${path}.tmp`;
+  const temporary = temporaryOf(path);
   try {
     const file = await open(temporary, 'w', 0o600);
     try {
@@ -19,6 +19,11 @@ export async function writeAtomically(path: string, chunks: AsyncIterable<string
   }
   await syncDirectory(dirname(path));
 }
+
+/** What a process that was killed meanwhile has left. */
+export const removeUnfinished = (path: string): Promise<void> => rm(temporaryOf(path), { force: true });
+
+const temporaryOf = (path: string): string => `${path}.tmp`;
 
 async function syncDirectory(path: string): Promise<void> {
   const dir = await open(path, 'r');

@@ -11,6 +11,7 @@ import type { Logger } from '../lib/log.js';
 import type { OpenLevel } from '../metadata/level-database.js';
 import { LevelMetadataStore } from '../metadata/level-metadata-store.js';
 import { setAside } from '../metadata/set-aside.js';
+import { removeUnfinished } from './atomic-file.js';
 import { Catalog } from './catalog.js';
 import { Epoch } from './epoch.js';
 import { pendingRebuild, restoreSnapshot, type Survey } from './rebuild.js';
@@ -37,6 +38,7 @@ export async function openCatalog(options: OpenCatalogOptions): Promise<Catalog>
   const { dataDir, survey, clock, log } = options;
   const files = { snapshot: join(dataDir, 'snapshot'), statistics: join(dataDir, 'statistics') };
   await mkdir(dataDir, { recursive: true });
+  for (const file of Object.values(files)) await removeUnfinished(file);
   const epoch = await Epoch.open(join(dataDir, 'epoch'));
   const store = await openIndex(join(dataDir, 'index'), options);
   try {

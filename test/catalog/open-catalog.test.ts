@@ -172,6 +172,17 @@ describe('opening a data directory', () => {
     }
   });
 
+  it('leaves nothing of the copies that a kill cut off', async (t) => {
+    const dir = await Directory.make(t);
+    await dir.fill();
+    for (const name of ['snapshot', 'statistics']) await writeFile(join(dir.path, `${name}.tmp`), 'the beginning');
+    await assertWhole(await dir.open());
+    assert.deepEqual(
+      (await readdir(dir.path)).filter((name) => name.endsWith('.tmp')),
+      [],
+    );
+  });
+
   it('keeps an index that is ahead of its marker: a crash between the two is no damage', async (t) => {
     const dir = await Directory.make(t);
     await dir.fill();

@@ -71,8 +71,13 @@ describe(`clients (seed ${seed})`, () => {
       await run('prlimit', ['--pid', `${world.daemon.pid}`, '--nofile=100']);
       const { repository, digests } = world.library.shelf[0]!;
       const url = world.urlOf(repository, digests.at(-1)!);
-      const crowd = Array.from({ length: 150 }, () => open(url, { timeout: 5000 }).catch(() => undefined));
-      for (const reader of await Promise.all(crowd)) reader?.abort();
+      const crowd = await Promise.all(
+        Array.from({ length: 150 }, () => open(url, { timeout: 5000 }).catch(() => undefined)),
+      );
+      const refused = crowd.filter((reader) => reader?.status !== 200).length;
+      assert.ok(refused > 0, 'there were descriptors for all of them');
+      t.diagnostic(`${refused} of ${crowd.length} clients were refused`);
+      for (const reader of crowd) reader?.abort();
       await eventually(async () => {
         const answer = await world.read({ repository, digest: digests.at(-1)! }).catch(() => undefined);
         return answer?.status === 200 && answer.complete;

@@ -3,19 +3,20 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, describe, it } from 'node:test';
+import { after, before, describe, it } from 'node:test';
 import { stopPrograms } from '../e2e/support/processes.js';
 import { eventually } from '../support/eventually.js';
 import { get } from '../support/http.js';
 import { seed } from './lab/random.js';
 import { scoped } from './lab/scoped.js';
+import { unless } from './lab/skip.js';
 import { collectGarbage, pullAll } from './lab/steps.js';
 import { World } from './lab/world.js';
 
 // The library alone: the command would be a parent that signals do not pass.
 const found = spawnSync('faketime', ['-m', '-f', '+0', 'printenv', 'LD_PRELOAD'], { encoding: 'utf8' });
 const library = found.status === 0 ? found.stdout.trim() : '';
-const skip = library === '' ? 'skipped: faketime is not installed' : false;
+const skip = unless(library !== '', 'faketime is not installed');
 const shifted = (by: string) => [
   ...['env', `LD_PRELOAD=${library}`, 'FAKETIME_DONT_FAKE_MONOTONIC=1'],
   ...(by === '' ? [] : [`FAKETIME=${by}`]),
@@ -24,6 +25,8 @@ const shifted = (by: string) => [
 after(stopPrograms);
 
 describe(`a clock (seed ${seed})`, { skip }, () => {
+  before(() => assert.notEqual(library, '', 'faketime is not installed'));
+
   for (const jump of ['+3 years', '-3 years']) {
     it(
       `that is ${jump} off after a restart expires nothing, and serves everything with upstream down`,

@@ -1,22 +1,25 @@
 /** Two thousand clients of one download, a tenth of which never read: one fetch, right bytes, bounded memory. */
 import assert from 'node:assert/strict';
-import { fork } from 'node:child_process';
+import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { stopPrograms } from '../e2e/support/processes.js';
+import { run, stopPrograms } from '../e2e/support/processes.js';
 import { eventually } from '../support/eventually.js';
 import { makeImage } from '../support/images.js';
 import type { CrowdOrder, CrowdReport } from './lab/crowd.js';
 import { eventLoopLag, followers, memoryOf, MiB } from './lab/figures.js';
 import { seed } from './lab/random.js';
-import { scoped } from './lab/scoped.js';
+import { scoped, type FaultScope } from './lab/scoped.js';
 import { World } from './lab/world.js';
 
 const READERS = 1800;
 const STALLED = 200;
 const SIZE = 4 * MiB;
 const MOST_MEMORY = 300 * MiB;
+/** For heap, buffers and stacks. */
+const MORE = 256 * MiB;
 
 after(stopPrograms);
 
@@ -33,15 +36,7 @@ describe(`a crowd (seed ${seed})`, () => {
       const pid = world.daemon.pid!;
       const gate = world.registry.hold({ kind: 'blob', reference: digest, at: 'first' });
 
-      const crowd = fork(join(import.meta.dirname, 'lab/crowd.ts'), { execArgv: ['--import', 'tsx'] });
-      t.after(() => void crowd.kill('SIGKILL'));
-      const { port } = new URL(world.daemon.url);
-      const path = `/v2/team/crowd/blobs/${digest}`;
-      const order: CrowdOrder = {
-        ...{ port: Number(port), path, seed: 'crowd/layer/0', size: SIZE },
-        ...{ readers: READERS, stalled: STALLED },
-      };
-      crowd.send(order);
+      const crowd = gathered(t, world, digest, { size: SIZE, readers: READERS, stalled: STALLED });
       await once(crowd, 'message');
       await gate.reached;
       await eventually(
@@ -77,4 +72,50 @@ describe(`a crowd (seed ${seed})`, () => {
       await world.stop();
     }),
   );
+
+  it(
+    `finds a daemon that may take ${MORE / MiB} MiB more than at its start alive, and all it asked for`,
+    scoped(async (t) => {
+      const world = await World.create(t, { seed, images: 1 });
+      const image = makeImage({ seed: 'crowd', layers: [4 * SIZE] });
+      world.registry.push('team/crowd', image, 'v1');
+      const { digest } = image.layers[0]!;
+      await world.start();
+      const pid = world.daemon.pid!;
+      const limit = (await dataOf(pid)) + MORE;
+      await run('prlimit', ['--pid', `${pid}`, `--data=${limit}`]);
+      // Once as it is downloaded, once from the store. If each had a copy of its own, 200 would take 3 GiB.
+      for (let time = 0; time < 2; time++) {
+        const crowd = gathered(t, world, digest, { size: 4 * SIZE, readers: 200, stalled: 20 });
+        await once(crowd, 'message');
+        const [report] = (await once(crowd, 'message')) as [CrowdReport];
+        assert.deepEqual(report, { right: 200, wrong: [] });
+        crowd.kill('SIGKILL');
+        await world.assertNothingOpen();
+      }
+      t.diagnostic(`${Math.round((limit - (await dataOf(pid))) / MiB)} MiB were left`);
+      await world.stop();
+    }),
+  );
 });
+
+/** They ask for the blob at once, in a process of their own, which says when they have, and what they got. */
+function gathered(
+  scope: FaultScope,
+  world: World,
+  digest: string,
+  of: Pick<CrowdOrder, 'size' | 'readers' | 'stalled'>,
+): ChildProcess {
+  const crowd = fork(join(import.meta.dirname, 'lab/crowd.ts'), { execArgv: ['--import', 'tsx'] });
+  scope.after(() => void crowd.kill('SIGKILL'));
+  const { port } = new URL(world.daemon.url);
+  const path = `/v2/team/crowd/blobs/${digest}`;
+  crowd.send({ port: Number(port), path, seed: 'crowd/layer/0', ...of } satisfies CrowdOrder);
+  return crowd;
+}
+
+/** Bytes of its own that a process may write to: what RLIMIT_DATA limits. */
+async function dataOf(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Number(/^VmData:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
+}

@@ -144,6 +144,7 @@ describe(`an index (seed ${seed})`, () => {
       await rm(index, { recursive: true });
       await cp(copy, index, { recursive: true });
       await world.start();
+      assert.equal(world.daemonSaid('index set aside; a new one is made'), 1);
       await world.assertKept();
       await world.stop();
       assert.ok(world.oracle.survivals > 0);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { stopPrograms } from '../e2e/support/processes.js';
 import { scoped } from './lab/scoped.js';
-import { judgePins } from './lab/judge.js';
+import { judgeAtRest, judgePins } from './lab/judge.js';
 import { seed } from './lab/random.js';
 import { endedAtRandom } from './lab/steps.js';
 import { World } from './lab/world.js';
@@ -16,7 +16,7 @@ describe(`a daemon that is killed (seed ${seed})`, () => {
   it(
     `at ${CYCLES} random moments of pulls, prefetches, collections and evictions, keeps what it acknowledged`,
     scoped(async (t) => {
-      const world = await World.create(t, { seed });
+      const world = await World.create(t, { seed, sweeping: true });
       await world.start();
       for (let cycle = 0; cycle < CYCLES; cycle++) {
         await endedAtRandom(world, world.random.between(1, 60), () => world.kill());
@@ -25,6 +25,7 @@ describe(`a daemon that is killed (seed ${seed})`, () => {
         await world.assertKept();
         if ((cycle + 1) % 50 === 0) process.stdout.write(`${cycle + 1} kills, ${world.oracle.survivals} found again\n`);
       }
+      await judgeAtRest(world);
       await world.stop();
       t.diagnostic(
         `${CYCLES} kills, ${world.oracle.answers} complete answers right, ${world.oracle.survivals} acknowledged blobs found again`,

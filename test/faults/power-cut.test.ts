@@ -4,7 +4,7 @@ import { after, describe, it } from 'node:test';
 import { stopPrograms } from '../e2e/support/processes.js';
 import { temporaryDirectory } from '../support/tmp.js';
 import { LoopDisk, withoutRoot, type JournaledKind } from './lab/disk.js';
-import { judgePins } from './lab/judge.js';
+import { judgeAtRest, judgePins } from './lab/judge.js';
 import { seed } from './lab/random.js';
 import { scoped } from './lab/scoped.js';
 import { endedAtRandom, endedAtStored } from './lab/steps.js';
@@ -21,7 +21,7 @@ describe(`a daemon whose power is cut (seed ${seed})`, { skip: withoutRoot }, ()
       `${CUTS} times on ${kind}, at the moment of an acknowledgement or at any other, keeps what it acknowledged`,
       scoped(async (t) => {
         const disk = await LoopDisk.create(t, await temporaryDirectory(t, 'cistern-fault'), kind);
-        const world = await World.create(t, { seed, dir: disk.path });
+        const world = await World.create(t, { seed, dir: disk.path, sweeping: true });
         await world.start();
         for (let cut = 0; cut < CUTS; cut++) {
           await cutAtRandom(world, disk);
@@ -32,6 +32,7 @@ describe(`a daemon whose power is cut (seed ${seed})`, { skip: withoutRoot }, ()
           if ((cut + 1) % 50 === 0)
             process.stdout.write(`${cut + 1} power cuts on ${kind}, ${world.oracle.survivals} found again\n`);
         }
+        await judgeAtRest(world);
         await world.stop();
         t.diagnostic(`${CUTS} power cuts on ${kind}, ${world.oracle.survivals} acknowledged blobs found again`);
         assert.ok(world.oracle.survivals > 0, 'nothing was ever stored: the test shows nothing');

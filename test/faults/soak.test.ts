@@ -27,16 +27,13 @@ const REPORT = process.env.CISTERN_FAULT_REPORT ?? join(tmpdir(), `cistern-soak-
 /** Memory that the long life may take more by the hour. */
 const MOST_GROWTH = 1 * MiB;
 
-const SETTINGS = { gc: { schedule: '* * * * * *', gracePeriod: '2s' }, storage: { minFree: 0 } };
-
 after(stopPrograms);
 
 describe(`a soak (seed ${seed})`, () => {
   it(
     `of ${(LENGTH / HOUR).toFixed(3)} hours loses nothing, serves no wrong byte, leaves nothing behind and does not grow`,
     scoped(async (t) => {
-      const world = await World.create(t, { seed, settings: SETTINGS, upstream: { tagTtl: '1s' } });
-      world.oracle.sweeping = true;
+      const world = await World.create(t, { seed, sweeping: true });
       const soak = new Soak(world);
       await writeFile(REPORT, '');
       t.diagnostic(`report: ${REPORT}`);

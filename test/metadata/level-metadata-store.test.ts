@@ -24,11 +24,12 @@ async function open(t: TestContext, options: Partial<LevelMetadataStoreOptions> 
   return store;
 }
 
-/** A real LevelDB whose next write fails, once or until told otherwise, and which counts how often it was opened. */
+/** A real LevelDB whose next write fails, once or until told otherwise, and which tells how it was used. */
 function failingDisk() {
   const disk = {
     failure: undefined as Error | undefined,
     opens: 0,
+    synced: [] as boolean[],
     reopened: Promise.resolve(),
     openLevel: (async (dir, options) => {
       disk.opens++;
@@ -39,6 +40,7 @@ function failingDisk() {
         batch: async (operations, batchOptions) => {
           const { failure } = disk;
           disk.failure = undefined;
+          disk.synced.push(batchOptions.sync);
           if (failure) throw failure;
           await database.batch(operations, batchOptions);
         },
@@ -76,6 +78,15 @@ describe('LevelMetadataStore', () => {
     await cp(dir, afterwards, { recursive: true });
     for (const name of await logsIn(afterwards)) await truncate(join(afterwards, name));
     assert.equal(await (await open(t, { dir: afterwards })).get('before'), 'before');
+  });
+
+  it('syncs each batch that is to last, and no other', async (t) => {
+    const disk = failingDisk();
+    const store = await open(t, { openLevel: disk.openLevel });
+    await store.write([put('a')]);
+    await store.write([put('b')], { durable: false });
+    await store.write([put('c')], { durable: 'all' });
+    assert.deepEqual(disk.synced, [true, false, true]);
   });
 
   it('leaves nothing in its log when it is closed', async (t) => {

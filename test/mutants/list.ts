@@ -126,6 +126,14 @@ export const MUTANTS: readonly Mutant[] = [
     test: 'cache/flight',
   },
   {
+    promise: 3,
+    what: 'the record is not synced',
+    file: 'metadata/level-metadata-store.ts',
+    from: '{ sync: durable !== false }',
+    to: '{ sync: false }',
+    test: 'metadata/level-metadata-store',
+  },
+  {
     promise: 4,
     what: 'records of the snapshot without bytes stay after a rebuild',
     file: 'catalog/rebuild.ts',

@@ -93,6 +93,12 @@ export class Cistern {
     return this.#program.output;
   }
 
+  /** How it ended; undefined while it runs. */
+  get ended(): string | undefined {
+    const { exitCode, signalCode } = this.#program.child;
+    return exitCode === null ? (signalCode ?? undefined) : `exit code ${exitCode}`;
+  }
+
   /** Of the control plane. */
   get address(): string {
     return this.#addresses.control;

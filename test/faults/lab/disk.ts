@@ -8,13 +8,14 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { eventually } from '../../support/eventually.js';
 import type { Scope } from '../../support/tmp.js';
+import { unless } from './skip.js';
 
 const run = promisify(execFile);
 
 export type JournaledKind = 'ext4' | 'xfs';
 
 /** Why a test that mounts cannot run here; false when it can. */
-export const withoutRoot = process.getuid?.() === 0 ? false : 'skipped: mounting needs root';
+export const withoutRoot = unless(process.getuid?.() === 0, 'mounting needs root');
 
 /** An empty tmpfs at `path`, unmounted when the scope ends. `inodes`: no more files than that. */
 export async function mountTmpfs(scope: Scope, path: string, size: string, inodes?: number): Promise<void> {

@@ -57,10 +57,11 @@ export class Library {
       for (const each of all) contents.set(each.digest, each);
       return { repository, tag, images, digests: [...new Set(all.map(({ digest }) => digest as string))] };
     };
+    let layers: readonly number[] = [];
     for (let n = 0; n < count; n++) {
       const [repository, tag] = [`team/app-${n % 5}`, `v${n}`];
-      const layers = Array.from({ length: random.between(1, 5) }, () => layerSize(random));
-      // Half of the images share their layers with the one of the same number in another repository.
+      // Every fourth image has the layers of the one before it, in another repository.
+      if (n % 4 !== 3) layers = Array.from({ length: random.between(1, 5) }, () => layerSize(random));
       const seed = `${random.next()}`;
       const top = n % 4 === 0 ? makeIndex({ seed, layers }) : makeImage({ seed: `${n >> 1}`, layers, extra: { n } });
       registry.push(repository, top, tag);

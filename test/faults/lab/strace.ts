@@ -4,11 +4,12 @@
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { unless } from './skip.js';
 
 /** Why it cannot be used here; false when it can. */
 export const withoutStrace = (() => {
   const tried = spawnSync('strace', ['-o', '/dev/null', 'true']);
-  return tried.status === 0 ? false : `skipped: strace does not run: ${tried.error?.message ?? String(tried.stderr)}`;
+  return unless(tried.status === 0, `strace does not run: ${tried.error?.message ?? String(tried.stderr)}`);
 })();
 
 /** What happens at the `nth` call (from 1) of each thread, or from it on. */

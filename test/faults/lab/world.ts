@@ -15,12 +15,15 @@ import { FakeRegistry } from '../../support/fake-registry.js';
 import { get, type Answer } from '../../support/http.js';
 import { temporaryDirectory, type Scope } from '../../support/tmp.js';
 import { Library, type Shelved } from './library.js';
-import { Oracle, type Kept } from './oracle.js';
+import { Oracle, Verdict, type Kept } from './oracle.js';
 import { Random } from './random.js';
 
 export const UPSTREAM = 'up.test';
 /** Where the data directory goes when something is lost; nowhere without it. */
 const KEEP = process.env.CISTERN_FAULT_KEEP;
+const SWEEPING = { gc: { schedule: '* * * * * *', gracePeriod: '2s' }, storage: { minFree: 0 } };
+/** Of its log, to tell how it ended. */
+const LAST_LINES = 20;
 /** Questions asked of the daemon at once when everything is looked at. */
 const AT_ONCE = 8;
 
@@ -30,6 +33,8 @@ export interface WorldOptions {
   readonly dir?: string;
   readonly images?: number;
   readonly settings?: CisternOptions['settings'];
+  /** A collection each second, to which nothing is too young after two, and tags that are asked for again as often. */
+  readonly sweeping?: boolean;
   /** Other keys of the upstream's configuration. */
   readonly upstream?: Readonly<Record<string, unknown>>;
 }
@@ -55,16 +60,16 @@ export class World {
     random: Random,
     library: Library,
     archive: Buffer,
-    { settings, upstream }: WorldOptions,
+    { settings, sweeping = false, upstream }: WorldOptions,
   ) {
     this.dir = dir;
     this.registry = registry;
     this.random = random;
     this.library = library;
     this.archive = archive;
-    this.oracle = new Oracle(library);
-    this.#settings = settings;
-    this.#upstream = upstream;
+    this.oracle = new Oracle(library, sweeping);
+    this.#settings = sweeping ? { ...SWEEPING, ...settings } : settings;
+    this.#upstream = sweeping ? { tagTtl: '1s', ...upstream } : upstream;
   }
 
   static async create(scope: Scope, options: WorldOptions): Promise<World> {
@@ -106,15 +111,27 @@ export class World {
     });
   }
 
+  /** Throws when it had ended by itself: nothing that is done to it here may do that. */
   async kill(): Promise<void> {
+    const daemon = this.#daemon;
+    const { ended, output = '' } = daemon ?? {};
+    await this.abandon();
+    if (ended !== undefined) {
+      throw new Verdict(`ENDED by itself: ${ended}\n${output.split('\n').slice(-LAST_LINES).join('\n')}`);
+    }
+  }
+
+  /** Ends it, if something has not done that yet. */
+  async abandon(): Promise<void> {
     await this.#daemon?.stop('SIGKILL');
     this.#daemon = undefined;
   }
 
   async stop(): Promise<void> {
-    const { code } = await this.daemon.stop();
-    if (code !== 0) throw new Error(`asked to stop, the daemon ended with ${code}:\n${this.daemon.output}`);
+    const { daemon } = this;
+    const { code } = await daemon.stop();
     this.#daemon = undefined;
+    if (code !== 0) throw new Error(`asked to stop, the daemon ended with ${code}:\n${daemon.output}`);
   }
 
   /** A manifest or blob by digest, judged. */
