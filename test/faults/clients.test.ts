@@ -70,7 +70,9 @@ describe(`clients (seed ${seed})`, () => {
       // Not before: Node.js itself opens more files than that to load the program.
       await run('prlimit', ['--pid', `${world.daemon.pid}`, '--nofile=100']);
       const { repository, digests } = world.library.shelf[0]!;
-      const url = world.urlOf(repository, digests.at(-1)!);
+      const image = makeImage({ seed: 'large', layers: [24 * MiB] });
+      world.registry.push('team/large', image, 'v1');
+      const url = world.urlOf('team/large', image.layers[0]!.digest);
       const crowd = await Promise.all(
         Array.from({ length: 150 }, () => open(url, { timeout: 5000 }).catch(() => undefined)),
       );

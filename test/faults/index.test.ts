@@ -90,7 +90,7 @@ describe(`an index (seed ${seed})`, () => {
         const index = join(world.data, 'index');
         const path = join(index, world.random.pick((await filesIn(index)).filter((name) => name.endsWith('.ldb'))));
         const trace = join(world.dir, 'trace');
-        await world.start(under({ syscalls: [syscall], nth: 1, forGood: true, does: 'EIO', path }, trace));
+        await world.start(under({ syscalls: [syscall], nth: 1, forGood: true, does: 'EIO', paths: [path] }, trace));
         assert.ok(injections(trace, 'EIO') > 0);
         await world.assertKept();
         await world.stop();

@@ -3,13 +3,12 @@ import assert from 'node:assert/strict';
 import { chmod, open, readdir, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { contents } from '../../src/cli/client.js';
 import { stopPrograms } from '../e2e/support/processes.js';
 import { eventually } from '../support/eventually.js';
 import { seed, type Random } from './lab/random.js';
 import { scoped } from './lab/scoped.js';
 import { injections, under, withoutStrace } from './lab/strace.js';
-import { pullAll } from './lab/steps.js';
+import { pullAll, verified } from './lab/steps.js';
 import { World } from './lab/world.js';
 
 /** Blobs above it are handed out as they are read; the scrub is what finds their rot. */
@@ -55,11 +54,7 @@ describe(`a stored blob (seed ${seed})`, () => {
 
         const rotten = await spoil(world, damage);
         await world.start();
-        const reported = await world.control(async (client) => {
-          const all = new Set<string>();
-          for await (const { corrupt } of client.follow(contents.Verify, {})) if (corrupt) all.add(corrupt.digest);
-          return all;
-        });
+        const reported = await verified(world);
         for (const digest of rotten) assert.ok(reported.has(digest), `the verification found ${digest}`);
         await eventually(async () => {
           await pullAll(world);
@@ -99,7 +94,7 @@ describe(`a stored blob that the disk cannot give back (seed ${seed})`, { skip: 
           assert.ok(victim, 'there is one');
           const trace = join(world.dir, 'trace');
           const path = world.fileOf(victim.digest);
-          const fault = { syscalls: [syscall], nth: 1, forGood: true, does: 'EIO', path } as const;
+          const fault = { syscalls: [syscall], nth: 1, forGood: true, does: 'EIO', paths: [path] } as const;
           await world.start(under(fault, trace));
           const asked = () => world.registry.count({ kind: 'blob', method: 'GET', reference: victim.digest });
           const before = asked();

@@ -68,8 +68,9 @@ describe(`a soak (seed ${seed})`, () => {
 class Soak {
   readonly #world: World;
   readonly #startedAt = performance.now();
-  /** What is alive after each round of the long life, by the hour. */
+  /** What is alive after each round of the long life, by the hour, and what is resident. */
   readonly #memory: Point[] = [];
+  readonly #resident: Point[] = [];
   operations = 0;
   collections = 0;
   stops = 0;
@@ -109,13 +110,15 @@ class Soak {
     await judgePins(world);
     await world.assertKept();
     world.registry.forgetRequests();
-    this.#memory.push({ x: this.seconds / HOUR, y: await liveMemory(world) });
+    const x = this.seconds / HOUR;
+    this.#resident.push({ x, y: (await memoryOf(world.daemon.pid!)).rss });
+    this.#memory.push({ x, y: await liveMemory(world) });
     await this.report();
   }
 
   /** Bytes an hour, after the first third of the long life. */
-  growth(): number {
-    return slope(this.#memory.slice(Math.ceil(this.#memory.length / 3)));
+  growth(of: readonly Point[] = this.#memory): number {
+    return slope(of.slice(Math.ceil(of.length / 3)));
   }
 
   async report(): Promise<void> {
@@ -145,7 +148,8 @@ class Soak {
     const { answers, survivals } = this.#world.oracle;
     return (
       `${this.operations} operations, ${answers} complete answers right, ${survivals} acknowledged blobs found again, ` +
-      `${this.collections} collections, ${this.stops} stops and ${this.kills} kills, ${mib(growth)} MiB an hour`
+      `${this.collections} collections, ${this.stops} stops and ${this.kills} kills, ${mib(growth)} MiB an hour alive, ` +
+      `${mib(this.growth(this.#resident))} resident`
     );
   }
 }

@@ -44,8 +44,8 @@ interface Lasting {
   readonly syscalls: readonly string[];
   /** How often one thread makes them: a later one would not come. */
   readonly calls: Readonly<Record<PhaseName, number>>;
-  /** Only on this file of the index: everything else is written by such calls, too. */
-  readonly on?: Readonly<Record<PhaseName, string>>;
+  /** Only on files of the index and its copies: everything else is written by such calls, too. */
+  readonly ofIndex?: boolean;
 }
 
 /** What makes things last. */
@@ -56,8 +56,8 @@ const LASTING: readonly Lasting[] = [
   { syscalls: ['pwrite64', 'pwritev'], calls: { life: 44, rebuild: 0, collection: 0 } },
   {
     syscalls: ['write'],
-    calls: { life: 40, rebuild: 20, collection: 6 },
-    on: { life: '000003.log', rebuild: '000003.log', collection: '000006.log' },
+    calls: { life: 40, rebuild: 20, collection: 12 },
+    ofIndex: true,
   },
   { syscalls: ['unlink', 'unlinkat'], calls: { life: 11, rebuild: 3, collection: 11 } },
   { syscalls: ['mkdir', 'mkdirat'], calls: { life: 37, rebuild: 14, collection: 13 } },
@@ -66,8 +66,7 @@ const LASTING: readonly Lasting[] = [
 
 interface Case extends Injection {
   readonly phase: PhaseName;
-  /** Of the index. */
-  readonly file: string | undefined;
+  readonly ofIndex: boolean;
   readonly does: (typeof EFFECTS)[number];
 }
 
@@ -78,9 +77,9 @@ describe(`a system call that goes wrong (seed ${seed})`, { skip: withoutStrace }
   const tally = new Map<string, { tried: number; happened: number }>();
 
   for (const injection of chosen()) {
-    const { phase, syscalls, does, nth, file } = injection;
+    const { phase, syscalls, does, nth, ofIndex } = injection;
     it(
-      `${phase}: ${syscalls[0]} no. ${nth}${file === undefined ? '' : ` of ${file}`}: ${does}`,
+      `${phase}: ${syscalls[0]} no. ${nth}${ofIndex ? ' of the index' : ''}: ${does}`,
       scoped(async (t) => {
         const { prepare, live } = PHASES[phase];
         const world = await World.create(t, { seed, images: 4 });
@@ -88,7 +87,7 @@ describe(`a system call that goes wrong (seed ${seed})`, { skip: withoutStrace }
         await prepare(world);
         const lived = await liveUnder(
           world,
-          under({ ...injection, ...(file && { path: join(world.data, 'index', file) }) }, trace),
+          under({ ...injection, ...(ofIndex && { paths: indexFiles(world.data) }) }, trace),
           live,
         );
         await world.abandon();
@@ -154,12 +153,20 @@ const refused = (error: unknown): void => {
   if (!/^\d+ [A-Z_]+: /.test((error as Error).message)) throw error;
 };
 
+/** Names that LevelDB may give its files in a life as short as these, and what is copied out of it. */
+function indexFiles(data: string): readonly string[] {
+  const names = Array.from({ length: 24 }, (_, n) => `${n + 1}`.padStart(6, '0'));
+  const files = names.flatMap((name) => [`${name}.log`, `${name}.ldb`, `${name}.dbtmp`, `MANIFEST-${name}`]);
+  const copies = ['snapshot', 'statistics', 'epoch'].map((name) => join(data, `${name}.tmp`));
+  return [...files.map((file) => join(data, 'index', file)), ...copies];
+}
+
 function chosen(): readonly Case[] {
   const random = new Random(seed);
   const phasesOf = ({ calls }: Lasting) => (Object.keys(PHASES) as PhaseName[]).filter((phase) => calls[phase] > 0);
-  const at = ({ syscalls, on }: Lasting, phase: PhaseName, does: Case['does'], nth: number): Case => ({
+  const at = ({ syscalls, ofIndex = false }: Lasting, phase: PhaseName, does: Case['does'], nth: number): Case => ({
     ...{ phase, syscalls, does, nth },
-    file: on?.[phase],
+    ofIndex,
   });
   if (TRIED !== 'all') {
     // Each call in each phase, and with each effect, before any is tried twice.

@@ -1,6 +1,6 @@
 /** What several tests put the daemon through, in so many words. */
 import assert from 'node:assert/strict';
-import { garbageCollection } from '../../../src/cli/client.js';
+import { contents, garbageCollection } from '../../../src/cli/client.js';
 import { collect } from '../../support/collect.js';
 import { work, type WorkloadOptions } from './workload.js';
 import type { World } from './world.js';
@@ -74,6 +74,16 @@ async function endedAt(
   await work(world, { until: ending.signal, operators: true, faults: true, onStep });
   await ended;
 }
+
+/** Hashes all that is stored. Resolves to what became of what was bad, by its digest. */
+export const verified = (world: World): Promise<ReadonlyMap<string, string>> =>
+  world.control(async (client) => {
+    const bad = new Map<string, string>();
+    for await (const { corrupt } of client.follow(contents.Verify, {})) {
+      if (corrupt) bad.set(corrupt.digest, corrupt.action);
+    }
+    return bad;
+  });
 
 /** Rejects when it is refused. */
 export const collectGarbage = (world: World): Promise<void> =>

@@ -18,17 +18,17 @@ export interface Injection {
   readonly nth: number;
   readonly forGood?: boolean;
   readonly does: 'kill' | 'EIO' | 'ENOSPC' | { readonly delayMs: number };
-  /** Only calls on this file or directory. */
-  readonly path?: string;
+  /** Only calls on these files or directories. */
+  readonly paths?: readonly string[];
 }
 
 /** The command that runs the daemon under it. `-D`: the daemon stays our child, so that signals reach it. */
-export function under({ syscalls, nth, forGood, does, path }: Injection, logFile: string): readonly string[] {
+export function under({ syscalls, nth, forGood, does, paths = [] }: Injection, logFile: string): readonly string[] {
   const effect =
     does === 'kill' ? 'signal=KILL' : typeof does === 'string' ? `error=${does}` : `delay_exit=${does.delayMs * 1000}`;
   const calls = syscalls.join(',');
   const when = `when=${nth}${forGood ? '+' : ''}`;
-  const only = path === undefined ? [] : ['-P', path];
+  const only = paths.flatMap((path) => ['-P', path]);
   return [
     ...['env', 'UV_THREADPOOL_SIZE=1', 'strace', '-D', '-f', '-qq', '-o', logFile],
     // Leaves the other calls alone, so it is many times faster; but strace 6 sends no signals with it.
