@@ -68,10 +68,11 @@ export class WriteQueue {
   /** Opens the store again if a write failed and there is room by now. Throws when it cannot be, unless it is `unusable` now. */
   recover(): Promise<void> {
     return this.#mutex.run(async () => {
-      if (this.#store.state === 'ready') return;
-      await this.#reopen().catch((error: unknown) => {
+      try {
+        if (this.#store.state !== 'ready') await this.#reopen();
+      } catch (error) {
         if (!this.#unusable) throw error;
-      });
+      }
     });
   }
 

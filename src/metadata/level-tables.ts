@@ -110,11 +110,11 @@ class Reader {
     return { offset: this.varint(), size: this.varint() };
   }
 
-  /** Seven bits a byte, the lowest first. Ends with the bytes. */
+  /** Seven bits a byte, the lowest first. Throws where the bytes end before it does. */
   varint(): number {
     let value = 0;
     for (let factor = 1; ; factor *= 128) {
-      const byte = this.#bytes[this.#at++] ?? 0;
+      const byte = this.#bytes.readUInt8(this.#at++);
       value += (byte & 127) * factor;
       if (byte < 128) return value;
     }
