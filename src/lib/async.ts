@@ -82,6 +82,19 @@ export function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<
   });
 }
 
+/**
+ * Aborts `controller` as soon as one of `signals` is aborted, until the returned function is called. AbortSignal.any leaves
+ * something of each signal that it makes in those that it is made of, which those that live long never lose (Node.js 20).
+ */
+export function follow(signals: readonly AbortSignal[], controller: AbortController): () => void {
+  const onAbort = () => controller.abort(signals.find(({ aborted }) => aborted)?.reason);
+  for (const signal of signals) signal.addEventListener('abort', onAbort, { once: true });
+  if (signals.some(({ aborted }) => aborted)) onAbort();
+  return () => {
+    for (const signal of signals) signal.removeEventListener('abort', onAbort);
+  };
+}
+
 /** Milliseconds that one piece of work may hold the event loop. */
 const BREATH = 10;
 

@@ -7,7 +7,7 @@ import type { Catalog } from '../../catalog/catalog.js';
 import { keys } from '../../catalog/keys.js';
 import type { BlobStore } from '../../content/blob-store.js';
 import type { SpoolArea } from '../../content/spool-area.js';
-import type { KeyedMutex } from '../../lib/async.js';
+import { follow, type KeyedMutex } from '../../lib/async.js';
 import type { Clock } from '../../lib/clock.js';
 import { AppError, isAppError } from '../../lib/errors.js';
 import type { Logger } from '../../lib/log.js';
@@ -124,9 +124,10 @@ export class GarbageCollector implements Collector {
     const unwatched = new AbortController();
     const events = new EventQueue();
     this.#running = { trigger, dryRun, startedAt: clock.now() };
-    const anyOf = AbortSignal.any([signal, this.#closing.signal, unwatched.signal]);
-    const work = this.#tracked(this.#collect(trigger, dryRun, anyOf, events)).finally(() => {
+    const unfollow = follow([signal, this.#closing.signal], unwatched);
+    const work = this.#tracked(this.#collect(trigger, dryRun, unwatched.signal, events)).finally(() => {
       this.#running = undefined;
+      unfollow();
     });
     work.then(
       () => events.end(),

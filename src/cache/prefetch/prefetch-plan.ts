@@ -5,6 +5,7 @@
 import { setMaxListeners } from 'node:events';
 import type { Catalog } from '../../catalog/catalog.js';
 import { counted } from '../../lib/counted.js';
+import { follow } from '../../lib/async.js';
 import { AppError, isAppError } from '../../lib/errors.js';
 import type { Descriptor, Repository } from '../../oci/descriptor.js';
 import { digestOf, digestAlgorithm, isDigest, type Digest } from '../../oci/digest.js';
@@ -37,7 +38,8 @@ export async function planPrefetch(
   signal: AbortSignal,
 ): Promise<readonly PlannedImage[]> {
   const over = new AbortController();
-  const until = AbortSignal.any([signal, over.signal]);
+  const until = over.signal;
+  const unfollow = follow([signal], over);
   // Every image that waits for its turn listens.
   setMaxListeners(0, until);
   try {
@@ -53,6 +55,7 @@ export async function planPrefetch(
     }));
     return await count(parts, await Promise.all(walks));
   } finally {
+    unfollow();
     over.abort(new AppError('CANCELLED', 'the plan is over'));
   }
 }
