@@ -14,6 +14,9 @@ import { World } from './lab/world.js';
 /** Random damage is done so often to each index. */
 const TIMES = Number(process.env.CISTERN_FAULT_DAMAGES ?? 3);
 
+/** A number that no table has in the first life of a new index. */
+const BEYOND = 24;
+
 after(stopPrograms);
 
 type Damage = (index: string, random: Random) => Promise<void>;
@@ -84,11 +87,20 @@ describe(`an index (seed ${seed})`, () => {
       { skip: withoutStrace },
       scoped(async (t) => {
         const world = await World.create(t, { seed, images: 6 });
-        await world.start();
-        await pullAll(world);
-        await world.stop();
         const index = join(world.data, 'index');
-        const path = join(index, world.random.pick((await filesIn(index)).filter((name) => name.endsWith('.ldb'))));
+        let path = '';
+        // Until the new index, which begins to count anew, will not give a table of its own this name.
+        for (let number = 0; number < BEYOND;) {
+          await world.start();
+          await pullAll(world);
+          await world.stop();
+          const [last] = (await filesIn(index))
+            .filter((name) => name.endsWith('.ldb'))
+            .sort()
+            .reverse();
+          path = join(index, last!);
+          number = parseInt(last!);
+        }
         const trace = join(world.dir, 'trace');
         await world.start(under({ syscalls: [syscall], nth: 1, forGood: true, does: 'EIO', paths: [path] }, trace));
         assert.ok(injections(trace, 'EIO') > 0);
