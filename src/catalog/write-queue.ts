@@ -159,7 +159,7 @@ export class WriteQueue {
       await this.#store.reopen();
       await this.#check();
     } catch (error) {
-      if (isAppError(error, 'INDEX_CORRUPT')) this.#unusable ??= error;
+      if (isAppError(error, 'INDEX_CORRUPT')) this.condemn(error);
       throw error;
     } finally {
       this.#records.forgetAll();

@@ -72,7 +72,7 @@ const masked = (sum: number): number => (((sum >>> 15) | (sum << 17)) + 0xa282ea
 
 function contents(table: Buffer, { offset, size }: Handle): Buffer {
   const block = table.subarray(offset, offset + size);
-  return table[offset + size] === SNAPPY ? Buffer.from(uncompressSync(block)) : block;
+  return table[offset + size] === SNAPPY ? (uncompressSync(block) as Buffer) : block;
 }
 
 /** The values of an index block, whose checksum has been looked at. */

@@ -177,7 +177,7 @@ export const MUTANTS: readonly Mutant[] = [
     promise: 4,
     what: 'damage that a reopen finds is forgotten',
     file: 'catalog/write-queue.ts',
-    from: "if (isAppError(error, 'INDEX_CORRUPT')) this.#unusable ??= error;",
+    from: "if (isAppError(error, 'INDEX_CORRUPT')) this.condemn(error);",
     to: '',
     test: 'catalog/replaced-index',
   },
