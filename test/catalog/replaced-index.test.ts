@@ -2,14 +2,14 @@
 import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, it } from 'node:test';
+import { describe, it, type TestContext } from 'node:test';
 import { Catalog } from '../../src/catalog/catalog.js';
 import { Epoch } from '../../src/catalog/epoch.js';
 import { openCatalog } from '../../src/catalog/open-catalog.js';
 import type { Survey } from '../../src/catalog/rebuild.js';
 import { deferred } from '../../src/lib/async.js';
 import { isAppError } from '../../src/lib/errors.js';
-import { openLevelDatabase, type OpenLevel } from '../../src/metadata/level-database.js';
+import { openLevelDatabase, type LevelDatabase, type OpenLevel } from '../../src/metadata/level-database.js';
 import { descriptor, digest, manifestDescriptor, memoryCatalog, repository, silent, tag } from '../support/catalogs.js';
 import { collect } from '../support/collect.js';
 import { eventually } from '../support/eventually.js';
@@ -34,6 +34,30 @@ const recordImage = (catalog: Catalog): Promise<unknown> =>
     tag: tag('v1'),
   });
 
+/** Opened again, so that it remembers nothing of what it wrote. */
+async function holdingAnImage(
+  t: TestContext,
+  parts: { readonly dataDir: string; readonly clock: ManualClock; readonly openLevel: OpenLevel },
+): Promise<Catalog> {
+  const open = () => openCatalog({ ...parts, survey: oneBlob, log: silent });
+  const catalog = await open();
+  await catalog.rebuilt();
+  await recordImage(catalog);
+  await catalog.close();
+  const again = await open();
+  t.after(() => again.close().catch(() => undefined));
+  return again;
+}
+
+/** Tags do not match their checksums while it is `damaged`. */
+function withBadTags(database: LevelDatabase, damaged: () => boolean): LevelDatabase {
+  const getSync = (key: string) => {
+    const value = database.getSync(key);
+    return damaged() && value !== undefined && key.startsWith('tag ') ? `--------${value.slice(8)}` : value;
+  };
+  return { ...database, getSync };
+}
+
 describe('an index that is found damaged', () => {
   it('counts as incomplete before it is emptied', async (t) => {
     const dataDir = await temporaryDirectory(t);
@@ -42,21 +66,9 @@ describe('an index that is found damaged', () => {
     const whenEmptied: boolean[] = [];
     const openLevel: OpenLevel = async (dir, options) => {
       if (damaged) whenEmptied.push(again.rebuilding);
-      const database = await openLevelDatabase(dir, options);
-      const getSync = (key: string) => {
-        const value = database.getSync(key);
-        return damaged && value !== undefined && key.startsWith('tag ') ? `--------${value.slice(8)}` : value;
-      };
-      return { ...database, getSync };
+      return withBadTags(await openLevelDatabase(dir, options), () => damaged);
     };
-    const open = () => openCatalog({ dataDir, survey: oneBlob, clock, log: silent, openLevel });
-    const catalog = await open();
-    await catalog.rebuilt();
-    await recordImage(catalog);
-    await catalog.close();
-
-    const again: Catalog = await open();
-    t.after(() => again.close().catch(() => undefined));
+    const again: Catalog = await holdingAnImage(t, { openLevel, dataDir, clock });
     damaged = true;
     await assert.rejects(again.tag(APP, tag('v1')), (error) => isAppError(error, 'INDEX_CORRUPT'));
     await again.recover();
@@ -83,20 +95,9 @@ describe('an index that is being replaced', () => {
         };
         return { ...database, batch };
       }
-      const getSync = (key: string) => {
-        const value = database.getSync(key);
-        return damaged && value !== undefined && key.startsWith('tag ') ? `--------${value.slice(8)}` : value;
-      };
-      return { ...database, getSync };
+      return withBadTags(database, () => damaged);
     };
-    const open = () => openCatalog({ dataDir, survey: oneBlob, clock, log: silent, openLevel });
-    const catalog = await open();
-    await catalog.rebuilt();
-    await recordImage(catalog);
-    await catalog.close();
-
-    const again = await open();
-    t.after(() => again.close().catch(() => undefined));
+    const again = await holdingAnImage(t, { openLevel, dataDir, clock });
     damaged = true;
     await assert.rejects(again.tag(APP, tag('v1')), (error) => isAppError(error, 'INDEX_CORRUPT'));
     const gate = deferred<undefined>();
