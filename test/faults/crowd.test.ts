@@ -2,14 +2,13 @@
 import assert from 'node:assert/strict';
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { run, stopPrograms } from '../e2e/support/processes.js';
 import { eventually } from '../support/eventually.js';
 import { makeImage } from '../support/images.js';
 import type { CrowdOrder, CrowdReport } from './lab/crowd.js';
-import { eventLoopLag, followers, memoryOf, MiB } from './lab/figures.js';
+import { eventLoopLag, followers, memoryOf, MiB, type Memory } from './lab/figures.js';
 import { seed } from './lab/random.js';
 import { scoped, type FaultScope } from './lab/scoped.js';
 import { World } from './lab/world.js';
@@ -45,7 +44,7 @@ describe(`a crowd (seed ${seed})`, () => {
         60_000,
       );
 
-      let most = await memoryOf(pid);
+      let most: Pick<Memory, 'rss' | 'rssAnon'> = await memoryOf(pid);
       const measure = async () => {
         const { rss, rssAnon } = await memoryOf(pid);
         most = { rss: Math.max(rss, most.rss), rssAnon: Math.max(rssAnon, most.rssAnon) };
@@ -82,7 +81,7 @@ describe(`a crowd (seed ${seed})`, () => {
       const { digest } = image.layers[0]!;
       await world.start();
       const pid = world.daemon.pid!;
-      const limit = (await dataOf(pid)) + MORE;
+      const limit = (await memoryOf(pid)).data + MORE;
       await run('prlimit', ['--pid', `${pid}`, `--data=${limit}`]);
       // Once as it is downloaded, once from the store. If each had a copy of its own, 200 would take 3 GiB.
       for (let time = 0; time < 2; time++) {
@@ -93,7 +92,7 @@ describe(`a crowd (seed ${seed})`, () => {
         crowd.kill('SIGKILL');
         await world.assertNothingOpen();
       }
-      t.diagnostic(`${Math.round((limit - (await dataOf(pid))) / MiB)} MiB were left`);
+      t.diagnostic(`${Math.round((limit - (await memoryOf(pid)).data) / MiB)} MiB were left`);
       await world.stop();
     }),
   );
@@ -112,10 +111,4 @@ function gathered(
   const path = `/v2/team/crowd/blobs/${digest}`;
   crowd.send({ port: Number(port), path, seed: 'crowd/layer/0', ...of } satisfies CrowdOrder);
   return crowd;
-}
-
-/** Bytes of its own that a process may write to: what RLIMIT_DATA limits. */
-async function dataOf(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  return Number(/^VmData:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
 }

@@ -1,6 +1,6 @@
 /** Disks that fill up, run out of inodes, or are slow: clients get their images, nothing corrupt stays, it recovers. */
 import assert from 'node:assert/strict';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { invokeCistern } from '../e2e/support/cistern.js';
@@ -10,13 +10,12 @@ import { get } from '../support/http.js';
 import { makeImage } from '../support/images.js';
 import { temporaryDirectory } from '../support/tmp.js';
 import { mountTmpfs, withoutRoot } from './lab/disk.js';
+import { memoryOf, MiB } from './lab/figures.js';
 import { seed } from './lab/random.js';
 import { scoped } from './lab/scoped.js';
 import { pullAll, steps, verified } from './lab/steps.js';
 import { injections, under, withoutStrace } from './lab/strace.js';
 import { World } from './lab/world.js';
-
-const MiB = 1024 * 1024;
 
 after(stopPrograms);
 
@@ -134,13 +133,13 @@ describe('a disk that is slower than upstream', { skip: withoutStrace }, () => {
       const trace = join(world.dir, 'trace');
       const does = { delayMs: 20 };
       await world.start(under({ syscalls: ['pwrite64', 'pwritev'], nth: 1, forGood: true, does }, trace));
-      const before = await peakMemory(world);
+      const { peak } = await memoryOf(world.daemon.pid!);
       const url = `${world.daemon.url}/v2/team/large/blobs/${digest}`;
       const answers = await Promise.all([1, 2, 3].map(() => get(url, { timeout: 120_000 })));
       for (const answer of answers) {
         assert.ok(answer.status === 200 && answer.complete && answer.body.equals(image.layers[0]!.bytes));
       }
-      const grown = (await peakMemory(world)) - before;
+      const grown = (await memoryOf(world.daemon.pid!)).peak - peak;
       assert.ok(injections(trace, does) > 100, 'the disk was slow');
       t.diagnostic(`${Math.round(grown / MiB)} MiB more at its peak`);
       assert.ok(grown < 128 * MiB, `it grew by ${grown} bytes`);
@@ -148,9 +147,3 @@ describe('a disk that is slower than upstream', { skip: withoutStrace }, () => {
     }),
   );
 });
-
-/** Bytes that the daemon ever had in memory at once. */
-async function peakMemory(world: World): Promise<number> {
-  const status = await readFile(`/proc/${world.daemon.pid}/status`, 'utf8');
-  return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
-}

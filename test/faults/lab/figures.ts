@@ -13,12 +13,16 @@ export interface Memory {
   readonly rss: number;
   /** Of them, those that no file holds. */
   readonly rssAnon: number;
+  /** Resident bytes at the most so far. */
+  readonly peak: number;
+  /** Bytes of its own that it may write to: what RLIMIT_DATA limits. */
+  readonly data: number;
 }
 
 export async function memoryOf(pid: number): Promise<Memory> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
   const bytes = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]) * 1024;
-  return { rss: bytes('VmRSS'), rssAnon: bytes('RssAnon') };
+  return { rss: bytes('VmRSS'), rssAnon: bytes('RssAnon'), peak: bytes('VmHWM'), data: bytes('VmData') };
 }
 
 /** What runs a daemon, below the directory `dir`, so that `liveMemory` can ask it. */

@@ -114,10 +114,10 @@ export class World {
   /** Throws when it had ended by itself: nothing that is done to it here may do that. */
   async kill(): Promise<void> {
     const daemon = this.#daemon;
-    const { ended, output = '' } = daemon ?? {};
+    const ended = daemon?.ended;
     await this.abandon();
     if (ended !== undefined) {
-      throw new Verdict(`ENDED by itself: ${ended}\n${output.split('\n').slice(-LAST_LINES).join('\n')}`);
+      throw new Verdict(`ENDED by itself: ${ended}\n${daemon?.output.split('\n').slice(-LAST_LINES).join('\n')}`);
     }
   }
 
